@@ -1,0 +1,1 @@
+//! XML as WebDAV needs it: a bounded reader without DTDs, a streaming writer.
