@@ -3,7 +3,14 @@
 //!
 //! | row | modules |
 //! |---|---|
+//! | 6 | `main`, [`cli`]: wiring and commands |
+//! | 5 | [`server`]: listener, router, guard, discovery, health |
+//! | 4 | [`dav`] CalDAV · [`feeds`] secret addresses and free/busy · [`api`] JSON |
+//! | 3 | [`objects`] the one door for writes < [`app`] use cases · [`auth`] who is asking |
+//! | 2 | [`store`] SQLite and PostgreSQL behind one SQL text |
+//! | 1 | [`model`] nouns, rights, errors, addresses · [`config`] · [`clock`] · [`seal`] · [`metrics`] |
 //! | 0 | [`ical`] iCalendar text and arithmetic · [`xml`] bounded reading, streaming writing |
 
 pub mod ical;
+pub mod model;
 pub mod xml;
