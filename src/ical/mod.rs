@@ -1,1 +1,7 @@
 //! The RFC 5545 family, pure: text in, text and arithmetic out. No IO, no clock, no dice.
+
+pub mod parse;
+pub mod property;
+pub mod text;
+pub mod tree;
+pub mod value;
