@@ -104,8 +104,10 @@ create table object (
   size         integer not null,
   starts       integer,                           -- extent over all instances, widened by a day where local; none: unbounded
   ends         integer,
+  indexed_from integer,                           -- occurrences are indexed from here on; none: from the first
   indexed_to   integer,                           -- occurrences are indexed up to here; none: all of them are
   needs_object integer not null default 0,        -- 1: the occurrence index alone may not answer for it
+  session      integer not null default 0,          -- 1: has session fields, which a client's PUT may drop and we carry forward
   occurrences  text not null default '',          -- digest of its occurrence rows: unchanged ones are not rewritten
   created      integer not null,
   modified     integer not null,
@@ -115,6 +117,8 @@ create unique index object_name on object(calendar_id, name, etag, id);
 create unique index object_name_once on object(calendar_id, name);
 create unique index object_uid on object(calendar_id, uid);
 create unique index object_seq on object(calendar_id, seq);
+-- Objects for which the index alone may not answer: other components, and series reaching beyond it.
+create index object_unindexed on object(calendar_id, component) where needs_object = 1;
 create index object_horizon on object(calendar_id, indexed_to) where indexed_to is not null;
 
 -- Names that were removed, for sync.
