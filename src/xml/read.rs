@@ -1,0 +1,636 @@
+//! Bytes to a small owned tree: well-formed XML 1.0 with namespaces, within limits, without DTDs.
+//!
+//! quick-xml splits the text into events and matches end tags; what it does not check is checked
+//! here: one root and nothing but white space beside it, declared prefixes, names, characters,
+//! attributes unique by expanded name, depth and counts. A DOCTYPE is refused, so that no entity
+//! exists beyond the five predefined ones. Comments and processing instructions are dropped
+//! (RFC 4918 §4.3 does not list them among what a property value keeps).
+
+use std::sync::Arc;
+
+use quick_xml::XmlVersion;
+use quick_xml::escape::resolve_predefined_entity;
+use quick_xml::events::attributes::Attribute;
+use quick_xml::events::{BytesDecl, BytesRef, BytesStart, Event};
+use quick_xml::name::{Namespace, Prefix, PrefixDeclaration, QName, ResolveResult};
+use quick_xml::reader::NsReader;
+
+use super::name::{Name, Ns, is_ncname};
+
+/// What a document may cost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Length of the document.
+    pub bytes: usize,
+    /// Elements inside each other; the root is at depth 1.
+    pub depth: usize,
+    /// Elements altogether.
+    pub elements: usize,
+    /// Attributes on one element, namespace declarations included.
+    pub attributes: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Limits {
+        Limits {
+            bytes: 8 << 20,
+            depth: 64,
+            elements: 200_000,
+            attributes: 64,
+        }
+    }
+}
+
+/// Why a document was refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum XmlErrorKind {
+    /// Not well-formed, or not namespace-well-formed.
+    Malformed,
+    /// It has a document type declaration.
+    Doctype,
+    /// A reference to an entity other than the five predefined ones.
+    Entity,
+    /// Not UTF-8.
+    Encoding,
+    /// Elements nested over [`Limits::depth`].
+    TooDeep,
+    /// More bytes, elements or attributes than [`Limits`] allow.
+    TooLarge,
+}
+
+/// A refusal, with its place in the text where there is one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct XmlError {
+    /// Why.
+    pub kind: XmlErrorKind,
+    /// Why, in words.
+    pub message: String,
+    /// Line, counted from 1; 0 where no place applies.
+    pub line: usize,
+    /// Column in bytes, counted from 1.
+    pub column: usize,
+}
+
+impl std::fmt::Display for XmlError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.line {
+            0 => f.write_str(&self.message),
+            line => write!(f, "line {line}, column {}: {}", self.column, self.message),
+        }
+    }
+}
+
+impl std::error::Error for XmlError {}
+
+/// An attribute that is not a namespace declaration; the value is normalized (XML 1.0 §3.3.3).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Attr {
+    /// Its expanded name; no prefix means no namespace.
+    pub name: Name,
+    /// Its value.
+    pub value: String,
+    /// The prefix it was written with, a hint for writing it again.
+    pub(super) prefix: Option<Arc<str>>,
+}
+
+/// What an element contains, in order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Node {
+    /// An element.
+    Element(Element),
+    /// Characters, references resolved, line ends normalized to `\n`; never empty.
+    Text(String),
+}
+
+/// An element with all that it contains.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Element {
+    /// Its expanded name.
+    pub name: Name,
+    /// Its attributes in document order, without namespace declarations.
+    pub attrs: Vec<Attr>,
+    /// Its content.
+    pub children: Vec<Node>,
+    /// The prefix it was written with, a hint for writing it again.
+    pub(super) prefix: Option<Arc<str>>,
+    pub(super) lang: Option<Arc<str>>,
+}
+
+impl Element {
+    /// An empty element.
+    pub fn new(name: Name) -> Element {
+        Element {
+            name,
+            attrs: Vec::new(),
+            children: Vec::new(),
+            prefix: None,
+            lang: None,
+        }
+    }
+
+    /// The child elements.
+    pub fn elements(&self) -> impl Iterator<Item = &Element> {
+        self.children.iter().filter_map(|node| match node {
+            Node::Element(element) => Some(element),
+            Node::Text(_) => None,
+        })
+    }
+
+    /// The first child element of this name.
+    pub fn child(&self, name: &Name) -> Option<&Element> {
+        self.elements().find(|element| element.name == *name)
+    }
+
+    /// The child elements of this name.
+    pub fn children_named<'a>(&'a self, name: &'a Name) -> impl Iterator<Item = &'a Element> {
+        self.elements().filter(move |element| element.name == *name)
+    }
+
+    /// The characters directly inside, those within child elements left out.
+    pub fn text(&self) -> String {
+        match self.children.as_slice() {
+            [Node::Text(text)] => text.clone(),
+            nodes => nodes
+                .iter()
+                .filter_map(|node| match node {
+                    Node::Text(text) => Some(text.as_str()),
+                    Node::Element(_) => None,
+                })
+                .collect(),
+        }
+    }
+
+    /// [`text`](Self::text) without XML white space around it.
+    pub fn trimmed_text(&self) -> String {
+        match self.children.as_slice() {
+            [Node::Text(text)] => text.trim_matches(is_space).to_owned(),
+            _ => self.text().trim_matches(is_space).to_owned(),
+        }
+    }
+
+    /// Value of the attribute without namespace called `local`.
+    pub fn attr(&self, local: &str) -> Option<&str> {
+        self.attr_named(&Ns::None, local)
+    }
+
+    /// Value of the attribute called `local` in `ns`.
+    pub fn attr_named(&self, ns: &Ns, local: &str) -> Option<&str> {
+        self.attrs
+            .iter()
+            .find(|attr| attr.name.is(ns, local))
+            .map(|attr| attr.value.as_str())
+    }
+
+    /// The `xml:lang` in scope, own or inherited (XML 1.0 §2.12).
+    pub fn lang(&self) -> Option<&str> {
+        self.lang.as_deref().filter(|lang| !lang.is_empty())
+    }
+
+    /// The element as text that stands on its own and can be put into any other document: with the
+    /// namespace declarations it needs and the language in scope (RFC 4918 §4.3, §4.4). Characters,
+    /// attributes, mixed content and prefixes are kept; prefixes inside of values are not declared.
+    pub fn to_xml_string(&self) -> String {
+        super::fragment::write(self)
+    }
+}
+
+/// XML white space (XML 1.0 §2.3), narrower than Unicode's.
+fn is_space(c: char) -> bool {
+    matches!(c, ' ' | '\t' | '\n' | '\r')
+}
+
+/// Reads a document.
+pub fn read(bytes: &[u8], limits: &Limits) -> Result<Element, XmlError> {
+    let text = decode(bytes, limits)?;
+    let mut reader = NsReader::from_str(text);
+    reader.config_mut().check_comments = true;
+    let mut builder = Builder {
+        limits,
+        seen: 0,
+        open: Vec::new(),
+        root: None,
+        names: Vec::new(),
+        prefixes: Vec::new(),
+    };
+    loop {
+        let before = reader.buffer_position() as usize;
+        let event = reader
+            .read_event()
+            .map_err(|error| Fault::from(error).at(text, reader.error_position() as usize))?;
+        let step = match event {
+            Event::Start(tag) => builder.start(&reader, &tag),
+            Event::Empty(tag) => builder.start(&reader, &tag).map(|()| builder.end()),
+            Event::End(_) => Ok(builder.end()),
+            Event::Text(chars) => builder.text(&chars.xml10_content(), &chars),
+            Event::CData(chars) => builder.cdata(&chars.xml10_content()),
+            Event::GeneralRef(reference) => builder.reference(&reference),
+            Event::Decl(decl) => declaration(&decl, before),
+            Event::PI(pi) if pi.target().eq_ignore_ascii_case("xml") => {
+                Err(Fault::malformed("misplaced XML declaration"))
+            }
+            Event::PI(_) | Event::Comment(_) => Ok(()),
+            Event::DocType(_) => Err(Fault::new(
+                XmlErrorKind::Doctype,
+                "a DOCTYPE is not accepted",
+            )),
+            Event::Eof => return builder.finish().map_err(|fault| fault.at(text, text.len())),
+        };
+        step.map_err(|fault| fault.at(text, before))?;
+    }
+}
+
+/// The bytes as text: within the limit, UTF-8, only characters that XML 1.0 §2.2 allows.
+fn decode<'a>(bytes: &'a [u8], limits: &Limits) -> Result<&'a str, XmlError> {
+    if bytes.len() > limits.bytes {
+        let message = format!(
+            "XML document too large: {} bytes, limit {}",
+            bytes.len(),
+            limits.bytes
+        );
+        return Err(Fault::new(XmlErrorKind::TooLarge, message).nowhere());
+    }
+    if let [0xFE, 0xFF, ..] | [0xFF, 0xFE, ..] | [0, b'<', ..] | [b'<', 0, ..] = bytes {
+        return Err(
+            Fault::new(XmlErrorKind::Encoding, "UTF-16 is not accepted: send UTF-8").nowhere(),
+        );
+    }
+    let bytes = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes);
+    let text = std::str::from_utf8(bytes).map_err(|error| {
+        let place = String::from_utf8_lossy(&bytes[..error.valid_up_to()]);
+        Fault::new(XmlErrorKind::Encoding, "not valid UTF-8").at(&place, place.len())
+    })?;
+    match forbidden(text) {
+        Some(at) => Err(Fault::malformed("a character that XML does not allow").at(text, at)),
+        None => Ok(text),
+    }
+}
+
+/// Where the first character stands that XML 1.0 §2.2 forbids.
+fn forbidden(text: &str) -> Option<usize> {
+    let bytes = text.as_bytes();
+    let controls = bytes.iter().fold(false, |found, &b| {
+        found | (b < 0x20 && b != b'\t' && b != b'\n' && b != b'\r')
+    });
+    let nonchars = memchr::memchr_iter(0xEF, bytes)
+        .any(|at| matches!(bytes[at..], [0xEF, 0xBF, 0xBE | 0xBF, ..]));
+    match controls || nonchars {
+        true => text.find(|c| !is_xml_char(c)),
+        false => None,
+    }
+}
+
+/// Whether XML 1.0 §2.2 allows the character.
+pub(super) fn is_xml_char(c: char) -> bool {
+    matches!(c, '\t' | '\n' | '\r' | ' '..='\u{D7FF}' | '\u{E000}'..='\u{FFFD}' | '\u{10000}'..)
+}
+
+/// XML 1.0 §2.8: first in the document, a version 1.x, and for us UTF-8 or its subset.
+fn declaration(decl: &BytesDecl, position: usize) -> Result<(), Fault> {
+    if position != 0 {
+        return Err(Fault::malformed("misplaced XML declaration"));
+    }
+    if !decl.version()?.starts_with("1.") {
+        return Err(Fault::malformed("unknown XML version"));
+    }
+    let encoding = decl
+        .encoding()
+        .transpose()
+        .map_err(quick_xml::Error::from)?;
+    match encoding {
+        Some(name)
+            if !["utf-8", "utf8", "us-ascii"]
+                .iter()
+                .any(|known| name.eq_ignore_ascii_case(known)) =>
+        {
+            let message = format!("encoding {name} is not accepted: send UTF-8");
+            Err(Fault::new(XmlErrorKind::Encoding, message))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// How many distinct names of a document are shared between elements; more are kept one by one.
+const SHARED: usize = 32;
+
+/// The tree under construction.
+struct Builder<'a> {
+    limits: &'a Limits,
+    seen: usize,
+    open: Vec<Element>,
+    root: Option<Element>,
+    names: Vec<Name>,
+    prefixes: Vec<Arc<str>>,
+}
+
+impl Builder<'_> {
+    fn start(&mut self, reader: &NsReader<&[u8]>, tag: &BytesStart) -> Result<(), Fault> {
+        self.seen += 1;
+        if self.root.is_some() {
+            return Err(Fault::malformed("a second root element"));
+        }
+        if self.open.len() >= self.limits.depth {
+            let message = format!("elements nested deeper than {}", self.limits.depth);
+            return Err(Fault::new(XmlErrorKind::TooDeep, message));
+        }
+        if self.seen > self.limits.elements {
+            let message = format!("more than {} elements", self.limits.elements);
+            return Err(Fault::new(XmlErrorKind::TooLarge, message));
+        }
+        let (name, prefix) = self.resolve(reader, tag.name(), true)?;
+        let mut element = Element::new(name);
+        element.prefix = prefix;
+        if !tag.attributes_raw().is_empty() {
+            self.attributes(reader, tag, &mut element)?;
+        }
+        element.lang = match element.attr_named(&Ns::Xml, "lang") {
+            Some(lang) => Some(lang.into()),
+            None => self.open.last().and_then(|parent| parent.lang.clone()),
+        };
+        self.open.push(element);
+        Ok(())
+    }
+
+    fn attributes(
+        &mut self,
+        reader: &NsReader<&[u8]>,
+        tag: &BytesStart,
+        element: &mut Element,
+    ) -> Result<(), Fault> {
+        let raw = tag.attributes_raw();
+        for (count, attribute) in tag.attributes().enumerate() {
+            let attribute = attribute.map_err(quick_xml::Error::from)?;
+            if count >= self.limits.attributes {
+                let message = format!(
+                    "more than {} attributes on one element",
+                    self.limits.attributes
+                );
+                return Err(Fault::new(XmlErrorKind::TooLarge, message));
+            }
+            if !follows_space(raw, attribute.key.0) {
+                return Err(Fault::malformed(
+                    "attributes must be separated by white space",
+                ));
+            }
+            let value = attribute_value(&attribute)?;
+            if let Some(declared) = attribute.key.as_namespace_binding() {
+                check_binding(declared, &value)?;
+                continue;
+            }
+            let (name, prefix) = self.resolve(reader, attribute.key, false)?;
+            if element.attrs.iter().any(|other| other.name == name) {
+                return Err(Fault::malformed(format!(
+                    "attribute {name} twice on one element"
+                )));
+            }
+            element.attrs.push(Attr {
+                name,
+                value,
+                prefix,
+            });
+        }
+        Ok(())
+    }
+
+    /// The expanded form of a qualified name, and its prefix.
+    fn resolve(
+        &mut self,
+        reader: &NsReader<&[u8]>,
+        qname: QName,
+        is_element: bool,
+    ) -> Result<(Name, Option<Arc<str>>), Fault> {
+        let (resolved, local) = reader.resolver().resolve(qname, is_element);
+        let uri = match resolved {
+            ResolveResult::Bound(Namespace(uri)) => uri,
+            ResolveResult::Unbound => "",
+            ResolveResult::Unknown(prefix) => {
+                return Err(Fault::malformed(format!(
+                    "namespace prefix {prefix} is not declared"
+                )));
+            }
+        };
+        if qname.prefix().is_some_and(|prefix| prefix.is_xmlns()) {
+            return Err(Fault::malformed("the prefix xmlns is reserved"));
+        }
+        let name = self.share(uri, local.into_inner())?;
+        let prefix = qname.prefix().map(|prefix| self.share_prefix(prefix));
+        Ok((name, prefix))
+    }
+
+    fn share(&mut self, raw_uri: &str, local: &str) -> Result<Name, Fault> {
+        let ns = match Ns::known(raw_uri) {
+            Some(ns) => ns,
+            None => match self.names.iter().find(|name| name.ns.uri() == raw_uri) {
+                Some(name) => name.ns.clone(),
+                // quick-xml hands out the URI as written: resolve references first.
+                None => Ns::from_uri(&unescape(raw_uri)?),
+            },
+        };
+        if let Some(name) = self.names.iter().find(|name| name.is(&ns, local)) {
+            return Ok(name.clone());
+        }
+        if !is_ncname(local) {
+            return Err(Fault::malformed(format!(
+                "{:?} is not an XML name",
+                excerpt(local)
+            )));
+        }
+        let name = Name {
+            ns,
+            local: local.into(),
+        };
+        if self.names.len() < SHARED {
+            self.names.push(name.clone());
+        }
+        Ok(name)
+    }
+
+    fn share_prefix(&mut self, prefix: Prefix) -> Arc<str> {
+        let prefix = prefix.into_inner();
+        if let Some(shared) = self.prefixes.iter().find(|shared| &***shared == prefix) {
+            return shared.clone();
+        }
+        let shared: Arc<str> = prefix.into();
+        if self.prefixes.len() < SHARED {
+            self.prefixes.push(shared.clone());
+        }
+        shared
+    }
+
+    fn end(&mut self) {
+        let Some(element) = self.open.pop() else {
+            return;
+        };
+        match self.open.last_mut() {
+            Some(parent) => push(&mut parent.children, Node::Element(element)),
+            None => self.root = Some(element),
+        }
+    }
+
+    fn text(&mut self, chars: &str, raw: &str) -> Result<(), Fault> {
+        if raw.contains("]]>") {
+            return Err(Fault::malformed("]]> in text"));
+        }
+        match self.open.is_empty() && chars.chars().all(is_space) {
+            true => Ok(()),
+            false => self.cdata(chars),
+        }
+    }
+
+    fn cdata(&mut self, chars: &str) -> Result<(), Fault> {
+        let Some(parent) = self.open.last_mut() else {
+            return Err(Fault::malformed("text outside of the root element"));
+        };
+        match parent.children.last_mut() {
+            _ if chars.is_empty() => {}
+            Some(Node::Text(text)) => text.push_str(chars),
+            _ => push(&mut parent.children, Node::Text(chars.to_owned())),
+        }
+        Ok(())
+    }
+
+    fn reference(&mut self, reference: &BytesRef) -> Result<(), Fault> {
+        match reference.resolve_char_ref()? {
+            Some(c) if is_xml_char(c) => self.cdata(c.encode_utf8(&mut [0; 4])),
+            Some(_) => Err(Fault::malformed(
+                "reference to a character that XML does not allow",
+            )),
+            None => match resolve_predefined_entity(reference) {
+                Some(chars) => self.cdata(chars),
+                None => {
+                    let message = format!("unknown entity &{};", excerpt(reference));
+                    Err(Fault::new(XmlErrorKind::Entity, message))
+                }
+            },
+        }
+    }
+
+    fn finish(self) -> Result<Element, Fault> {
+        match (self.open.last(), self.root) {
+            (Some(open), _) => Err(Fault::malformed(format!(
+                "element {} is not closed",
+                open.name
+            ))),
+            (None, Some(root)) => Ok(root),
+            (None, None) => Err(Fault::malformed("no root element")),
+        }
+    }
+}
+
+/// Most elements hold one node: do not start with room for four.
+fn push(children: &mut Vec<Node>, node: Node) {
+    if children.capacity() == 0 {
+        children.reserve_exact(1);
+    }
+    children.push(node);
+}
+
+/// Whether the attribute name `key`, a part of `raw`, has white space before it.
+fn follows_space(raw: &str, key: &str) -> bool {
+    (key.as_ptr() as usize)
+        .checked_sub(raw.as_ptr() as usize)
+        .and_then(|at| at.checked_sub(1))
+        .and_then(|before| raw.as_bytes().get(before))
+        .is_some_and(|&byte| is_space(byte as char))
+}
+
+fn attribute_value(attribute: &Attribute) -> Result<String, Fault> {
+    if attribute.value.contains('<') {
+        return Err(Fault::malformed("< in an attribute value"));
+    }
+    let value = attribute.normalized_value(XmlVersion::Explicit1_0)?;
+    match value.chars().all(is_xml_char) {
+        true => Ok(value.into_owned()),
+        false => Err(Fault::malformed(
+            "reference to a character that XML does not allow",
+        )),
+    }
+}
+
+fn unescape(uri: &str) -> Result<String, Fault> {
+    let attribute = Attribute {
+        key: QName("xmlns"),
+        value: uri.into(),
+    };
+    attribute_value(&attribute)
+}
+
+/// Namespaces in XML 1.0 §2.2, §3: a prefix cannot be undeclared, and must be a name. The reserved
+/// prefixes are quick-xml's to check.
+fn check_binding(declared: PrefixDeclaration, uri: &str) -> Result<(), Fault> {
+    match declared {
+        PrefixDeclaration::Named("xml") | PrefixDeclaration::Default => Ok(()),
+        PrefixDeclaration::Named(prefix) if !is_ncname(prefix) => Err(Fault::malformed(format!(
+            "{:?} is not a namespace prefix",
+            excerpt(prefix)
+        ))),
+        PrefixDeclaration::Named(prefix) if uri.is_empty() => Err(Fault::malformed(format!(
+            "namespace prefix {prefix} declared with an empty name"
+        ))),
+        PrefixDeclaration::Named(_) => Ok(()),
+    }
+}
+
+/// The start of a text of any length, for a message.
+fn excerpt(text: &str) -> &str {
+    let end = text.char_indices().nth(40).map_or(text.len(), |(at, _)| at);
+    &text[..end]
+}
+
+/// An error before its place is known.
+struct Fault {
+    kind: XmlErrorKind,
+    message: String,
+}
+
+impl Fault {
+    fn new(kind: XmlErrorKind, message: impl Into<String>) -> Fault {
+        Fault {
+            kind,
+            message: message.into(),
+        }
+    }
+
+    fn malformed(message: impl Into<String>) -> Fault {
+        Fault::new(XmlErrorKind::Malformed, message)
+    }
+
+    fn nowhere(self) -> XmlError {
+        XmlError {
+            kind: self.kind,
+            message: self.message,
+            line: 0,
+            column: 0,
+        }
+    }
+
+    fn at(self, text: &str, position: usize) -> XmlError {
+        let before = &text.as_bytes()[..position.min(text.len())];
+        let line_start = memchr::memrchr(b'\n', before).map_or(0, |at| at + 1);
+        let line = memchr::memchr_iter(b'\n', before).count() + 1;
+        XmlError {
+            kind: self.kind,
+            message: self.message,
+            line,
+            column: before.len() - line_start + 1,
+        }
+    }
+}
+
+impl From<quick_xml::Error> for Fault {
+    fn from(error: quick_xml::Error) -> Fault {
+        use quick_xml::Error::{Encoding, Escape, Namespace};
+        use quick_xml::escape::EscapeError::UnrecognizedEntity;
+        use quick_xml::name::NamespaceError::{TooDeeplyNested, TooManyBindings};
+        let kind = match error {
+            Encoding(_) => XmlErrorKind::Encoding,
+            Escape(UnrecognizedEntity(..)) => XmlErrorKind::Entity,
+            Namespace(TooManyBindings(_)) => XmlErrorKind::TooLarge,
+            Namespace(TooDeeplyNested(_)) => XmlErrorKind::TooDeep,
+            _ => XmlErrorKind::Malformed,
+        };
+        Fault::new(kind, error.to_string())
+    }
+}
+
+#[cfg(test)]
+mod tests;
