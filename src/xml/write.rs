@@ -206,47 +206,60 @@ impl Writer {
 pub fn escape_text(text: &str, out: &mut Vec<u8>) {
     let bytes = text.as_bytes();
     out.reserve(bytes.len() + bytes.len() / 8);
-    if !is_simple(bytes) {
-        return escape_slowly(text, out);
-    }
     let mut from = 0;
-    for at in memchr::memchr3_iter(b'\r', b'&', b'<', bytes) {
-        out.extend_from_slice(&bytes[from..at]);
-        out.extend_from_slice(match bytes[at] {
-            b'\r' => b"&#13;",
-            b'&' => b"&amp;",
-            _ => b"&lt;",
-        });
-        from = at + 1;
+    let mut at = 0;
+    while let Some(found) = special(bytes, at) {
+        let (replacement, width): (&[u8], usize) = match bytes[found..] {
+            [b'\r', ..] => (b"&#13;", 1),
+            [b'&', ..] => (b"&amp;", 1),
+            [b'<', ..] => (b"&lt;", 1),
+            [b']', b']', b'>', ..] => (b"]]&gt;", 3),
+            [0xEF, 0xBF, 0xBE | 0xBF, ..] => ("\u{FFFD}".as_bytes(), 3),
+            [0..0x20, ..] => ("\u{FFFD}".as_bytes(), 1),
+            _ => {
+                at = found + 1;
+                continue;
+            }
+        };
+        out.extend_from_slice(&bytes[from..found]);
+        out.extend_from_slice(replacement);
+        from = found + width;
+        at = from;
     }
     out.extend_from_slice(&bytes[from..]);
 }
 
-/// Whether the three octets of the fast path are all that needs care: no control characters, no
-/// octet that could begin U+FFFE or U+FFFF, no `]` that could begin `]]>`.
-fn is_simple(bytes: &[u8]) -> bool {
-    !bytes.iter().fold(false, |found, &b| {
-        found
-            | ((b < 0x20) & (b != b'\t') & (b != b'\n') & (b != b'\r'))
-            | (b == 0xEF)
-            | (b == b']')
-    })
+/// The next octet from `at` on that may need care. Eight at a time: calendar data has a CR in every
+/// line, so a search that is quicker over long stretches never gets to run.
+fn special(bytes: &[u8], mut at: usize) -> Option<usize> {
+    while let Some(eight) = bytes.get(at..at + 8) {
+        if eight
+            .iter()
+            .fold(false, |found, &b| found | SPECIAL[b as usize])
+        {
+            break;
+        }
+        at += 8;
+    }
+    bytes[at..]
+        .iter()
+        .position(|&b| SPECIAL[b as usize])
+        .map(|offset| at + offset)
 }
 
-fn escape_slowly(text: &str, out: &mut Vec<u8>) {
-    for c in text.chars() {
-        match c {
-            '\r' => out.extend_from_slice(b"&#13;"),
-            '&' => out.extend_from_slice(b"&amp;"),
-            '<' => out.extend_from_slice(b"&lt;"),
-            '>' => out.extend_from_slice(b"&gt;"),
-            c if super::read::is_xml_char(c) => {
-                out.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes())
-            }
-            _ => out.extend_from_slice("\u{FFFD}".as_bytes()),
-        }
+const SPECIAL: [bool; 256] = {
+    let mut special = [false; 256];
+    let mut byte = 0;
+    while byte < 0x20 {
+        special[byte] = !matches!(byte as u8, b'\t' | b'\n');
+        byte += 1;
     }
-}
+    special[b'&' as usize] = true;
+    special[b'<' as usize] = true;
+    special[b']' as usize] = true;
+    special[0xEF] = true;
+    special
+};
 
 fn escape_attr(text: &str, out: &mut Vec<u8>) {
     for c in text.chars() {
@@ -254,7 +267,7 @@ fn escape_attr(text: &str, out: &mut Vec<u8>) {
             '"' => out.extend_from_slice(b"&quot;"),
             '\n' => out.extend_from_slice(b"&#10;"),
             '\t' => out.extend_from_slice(b"&#9;"),
-            c => escape_slowly(c.encode_utf8(&mut [0; 4]), out),
+            c => escape_text(c.encode_utf8(&mut [0; 4]), out),
         }
     }
 }
