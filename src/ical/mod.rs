@@ -5,3 +5,4 @@ pub mod property;
 pub mod text;
 pub mod tree;
 pub mod value;
+pub mod write;

@@ -187,14 +187,6 @@ impl<'t> Component<'t> {
         &self.tree.nodes[self.node as usize]
     }
 
-    /// The BEGIN line as if it were a property: its value is the name.
-    pub(super) fn begin(self) -> Property<'t> {
-        Property {
-            tree: self.tree,
-            line: self.node().line,
-        }
-    }
-
     /// Its name as written.
     pub fn name(self) -> &'t str {
         let line = self.tree.line(self.node().line);
