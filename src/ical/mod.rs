@@ -2,6 +2,7 @@
 
 pub mod parse;
 pub mod property;
+pub mod session;
 pub mod text;
 pub mod tree;
 pub mod value;
