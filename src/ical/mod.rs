@@ -2,6 +2,7 @@
 
 pub mod parse;
 pub mod property;
+pub mod rrule;
 pub mod session;
 pub mod text;
 pub mod tree;

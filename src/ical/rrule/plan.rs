@@ -1,0 +1,330 @@
+//! A rule and its DTSTART, compiled: BY lists become bit sets, what the rule leaves open comes from DTSTART
+//! (RFC 5545 §3.3.10), and values that the interval can never reach are struck out.
+//!
+//! The days of a month that pass every day filter are one `u32`, so a month costs some twenty operations
+//! however many lists the rule has.
+
+use super::civil::{DAY, day_number, days_in_month, days_in_year, is_leap, seconds, week_one, weekday, ymd};
+use super::{Freq, Rule, Span};
+
+/// Set of the days of a year, bit 0 the first.
+type YearSet = [u64; 6];
+
+pub(super) struct Plan {
+    pub freq: Freq,
+    pub interval: i64,
+    pub wkst: i64,
+    /// Local seconds of DTSTART.
+    pub start: i64,
+    /// Bit `m` for month `m`.
+    pub months: u16,
+    /// Bit `d - 1` for day `d`, bit `n - 1` for the n-th day from the month's end.
+    month_days: Option<(u32, u32)>,
+    /// For common years and for leap years.
+    year_days: Option<Box<[YearSet; 2]>>,
+    /// Bit `w` for week `w`, and for the w-th week from the end.
+    pub weeks: Option<(u64, u64)>,
+    /// Bit 0 is Monday; 0: BYDAY says nothing about plain weekdays.
+    pub weekdays: u8,
+    /// (which, weekday) of BYDAY values with a number.
+    nth: Vec<(i64, i64)>,
+    nth_of_month: bool,
+    any_day: bool,
+    /// Limits on the clock for frequencies below DAILY.
+    pub hour_set: u32,
+    pub minute_set: u64,
+    pub second_set: u64,
+    /// The times within a period, expanded: hours × minutes × seconds.
+    pub hours: Vec<i64>,
+    pub minutes: Vec<i64>,
+    pub seconds: Vec<i64>,
+    pub set_pos: Vec<i16>,
+}
+
+const ALL_MONTHS: u16 = 0x1ffe;
+const ALL_HOURS: u32 = (1 << 24) - 1;
+const ALL_SIXTY: u64 = (1 << 60) - 1;
+
+impl Plan {
+    pub fn new(rule: &Rule, span: &Span) -> Self {
+        let start = seconds(span.dtstart);
+        let (day, of_day) = (start.div_euclid(DAY), start.rem_euclid(DAY));
+        let mut plan = Self {
+            freq: rule.freq,
+            interval: i64::from(rule.interval.max(1)),
+            wkst: rule.week_start.to_monday_zero_offset().into(),
+            start,
+            months: rule.by_month.iter().fold(0, |set, m| set | 1 << m),
+            month_days: (!rule.by_month_day.is_empty()).then(|| {
+                let bits = |sign: i8| rule.by_month_day.iter().map(move |d| d * sign).filter(|d| *d > 0);
+                (bits(1).fold(0, |set, d| set | 1 << (d - 1)), bits(-1).fold(0, |set, d| set | 1 << (d - 1)))
+            }),
+            year_days: (!rule.by_year_day.is_empty())
+                .then(|| Box::new([year_set(&rule.by_year_day, 365), year_set(&rule.by_year_day, 366)])),
+            weeks: (!rule.by_week_no.is_empty()).then(|| {
+                let bits = |sign: i8| rule.by_week_no.iter().map(move |w| w * sign).filter(|w| *w > 0);
+                (bits(1).fold(0, |set, w| set | 1 << w), bits(-1).fold(0, |set, w| set | 1 << w))
+            }),
+            weekdays: 0,
+            nth: Vec::new(),
+            nth_of_month: rule.freq == Freq::Monthly || !rule.by_month.is_empty(),
+            any_day: false,
+            hour_set: 0,
+            minute_set: 0,
+            second_set: 0,
+            hours: vec![0],
+            minutes: vec![0],
+            seconds: vec![0],
+            set_pos: rule.by_set_pos.clone(),
+        };
+        for value in &rule.by_day {
+            let weekday = i64::from(value.day.to_monday_zero_offset());
+            match value.nth {
+                0 => plan.weekdays |= 1 << weekday,
+                nth => plan.nth.push((nth.into(), weekday)),
+            }
+        }
+        plan.nth.sort_unstable();
+        plan.nth.dedup();
+        plan.days_from_start(day);
+        plan.clock(rule, span, of_day);
+        plan.strike_unreachable(day, of_day);
+        plan.any_day = plan.months == ALL_MONTHS
+            && plan.month_days.is_none()
+            && plan.year_days.is_none()
+            && plan.weekdays == 0
+            && plan.nth.is_empty();
+        plan
+    }
+
+    /// Fills what the rule says nothing about from DTSTART's date.
+    fn days_from_start(&mut self, start_day: i64) {
+        let (_, month, day) = ymd(start_day);
+        let no_weekday = self.weekdays == 0 && self.nth.is_empty();
+        let no_day = no_weekday && self.month_days.is_none() && self.year_days.is_none();
+        match self.freq {
+            Freq::Yearly if no_day && self.weeks.is_some() => self.weekdays = 1 << weekday(start_day),
+            Freq::Yearly if no_day => {
+                self.month_days = Some((1 << (day - 1), 0));
+                if self.months == 0 {
+                    self.months = 1 << month;
+                }
+            }
+            Freq::Monthly if no_day => self.month_days = Some((1 << (day - 1), 0)),
+            Freq::Weekly if no_weekday => self.weekdays = 1 << weekday(start_day),
+            _ => {}
+        }
+        if self.months == 0 {
+            self.months = ALL_MONTHS;
+        }
+    }
+
+    /// BYHOUR, BYMINUTE and BYSECOND: lists to expand by at and above a frequency, limits below it.
+    fn clock(&mut self, rule: &Rule, span: &Span, of_day: i64) {
+        let part = |list: &[u8], most: u8| -> u64 {
+            let list = if span.date { &[] } else { list };
+            list.iter().fold(0, |set, &v| set | 1 << v.min(most))
+        };
+        let (hours, minutes) = (part(&rule.by_hour, 23), part(&rule.by_minute, 59));
+        // A leap second where there is none is second 59 (§3.3.12).
+        let seconds = part(&rule.by_second, 59);
+        let or = |set: u64, other: u64| if set == 0 { other } else { set };
+        if self.freq >= Freq::Daily {
+            self.hours = members(or(hours, 1 << (of_day / 3_600)));
+        }
+        if self.freq >= Freq::Hourly {
+            self.minutes = members(or(minutes, 1 << (of_day / 60 % 60)));
+        }
+        if self.freq >= Freq::Minutely {
+            self.seconds = members(or(seconds, 1 << (of_day % 60)));
+        }
+        self.hour_set = or(hours, ALL_HOURS.into()) as u32;
+        self.minute_set = or(minutes, ALL_SIXTY);
+        self.second_set = or(seconds, ALL_SIXTY);
+    }
+
+    /// With INTERVAL=24 an hourly rule only ever sees one hour of the day. Striking the others out makes a
+    /// rule that asks for them end at once.
+    fn strike_unreachable(&mut self, start_day: i64, of_day: i64) {
+        let unit = self.unit();
+        if self.freq > Freq::Daily {
+            return;
+        }
+        let step = unit * self.interval;
+        let reach = |set: u64, size: i64, first: i64, unit: i64| {
+            let by = if step % unit == 0 { gcd(step / unit, size) } else { 1 };
+            (0..size).filter(|v| (v - first) % by == 0).fold(0, |kept, v| kept | set & 1 << v)
+        };
+        self.second_set = reach(self.second_set, 60, of_day % 60, 1);
+        self.minute_set = reach(self.minute_set, 60, of_day / 60 % 60, 60);
+        self.hour_set = reach(self.hour_set.into(), 24, of_day / 3_600, 3_600) as u32;
+        if self.weekdays != 0 {
+            self.weekdays = reach(self.weekdays.into(), 7, weekday(start_day), DAY) as u8;
+            self.months = if self.weekdays == 0 { 0 } else { self.months };
+        }
+    }
+
+    /// Can nothing match at all? What DAILY and longer frequencies expand is never empty.
+    pub fn never(&self) -> bool {
+        let clock = match self.freq {
+            Freq::Secondly => self.second_set != 0 && self.minute_set != 0 && self.hour_set != 0,
+            Freq::Minutely => self.minute_set != 0 && self.hour_set != 0,
+            Freq::Hourly => self.hour_set != 0,
+            _ => true,
+        };
+        self.months == 0 || !clock
+    }
+
+    /// Seconds of a period, where all are the same.
+    fn unit(&self) -> i64 {
+        match self.freq {
+            Freq::Secondly => 1,
+            Freq::Minutely => 60,
+            Freq::Hourly => 3_600,
+            Freq::Weekly => 7 * DAY,
+            _ => DAY,
+        }
+    }
+
+    /// The number of the period that contains a local second.
+    pub fn index_of(&self, at: i64) -> i64 {
+        let day = at.div_euclid(DAY);
+        match self.freq {
+            Freq::Yearly if self.weeks.is_some() => super::civil::week_year(day, self.wkst),
+            Freq::Yearly => ymd(day).0,
+            Freq::Monthly => {
+                let (year, month, _) = ymd(day);
+                year * 12 + month - 1
+            }
+            Freq::Weekly => (day + 3 - self.wkst).div_euclid(7),
+            _ => at.div_euclid(self.unit()),
+        }
+    }
+
+    /// The first local second of a period.
+    pub fn start_of(&self, period: i64) -> i64 {
+        match self.freq {
+            Freq::Yearly if self.weeks.is_some() => week_one(period, self.wkst) * DAY,
+            Freq::Yearly => day_number(period, 1, 1) * DAY,
+            Freq::Monthly => day_number(period.div_euclid(12), period.rem_euclid(12) + 1, 1) * DAY,
+            Freq::Weekly => (period * 7 + self.wkst - 3) * DAY,
+            _ => period * self.unit(),
+        }
+    }
+
+    /// What looking at one period costs in steps.
+    pub fn step_cost(&self) -> u32 {
+        let nth = self.nth.len() as u32 / 8;
+        match self.freq {
+            Freq::Yearly => 6 + 12 * nth,
+            _ => 1 + nth,
+        }
+    }
+
+    /// The number of instances in each period after the first, when it is always the same.
+    pub fn constant_size(&self) -> Option<usize> {
+        let days = match self.freq {
+            Freq::Weekly if self.months == ALL_MONTHS => self.weekdays.count_ones() as usize,
+            Freq::Daily if self.any_day => 1,
+            Freq::Hourly if self.any_day && self.hour_set == ALL_HOURS => 1,
+            Freq::Minutely if self.any_day && self.hour_set == ALL_HOURS && self.minute_set == ALL_SIXTY => 1,
+            Freq::Secondly if self.any_day && self.hour_set == ALL_HOURS => {
+                (self.minute_set == ALL_SIXTY && self.second_set == ALL_SIXTY).then_some(1)?
+            }
+            _ => return None,
+        };
+        let size = days * self.hours.len() * self.minutes.len() * self.seconds.len();
+        let mut picks = Vec::new();
+        Some(if self.pick(size, &mut picks) { picks.len() } else { size })
+    }
+
+    /// BYSETPOS: the places to keep of a set of `size`, in order. False when the rule has no BYSETPOS.
+    pub fn pick(&self, size: usize, picks: &mut Vec<usize>) -> bool {
+        picks.clear();
+        let place = |pos: i16| {
+            let n = usize::from(pos.unsigned_abs());
+            if pos > 0 { Some(n - 1).filter(|i| *i < size) } else { size.checked_sub(n) }
+        };
+        picks.extend(self.set_pos.iter().filter_map(|&pos| place(pos)));
+        picks.sort_unstable();
+        picks.dedup();
+        !self.set_pos.is_empty()
+    }
+
+    /// The days of a month that pass every filter, bit 0 the first.
+    pub fn days_of_month(&self, year: i64, month: i64) -> u32 {
+        if self.months & 1 << month == 0 {
+            return 0;
+        }
+        let len = days_in_month(year, month);
+        let mut days = u32::MAX >> (32 - len);
+        if self.any_day {
+            return days;
+        }
+        if let Some((from_start, from_end)) = self.month_days {
+            days &= from_start | from_end.reverse_bits() >> (32 - len);
+        }
+        let first = day_number(year, month, 1);
+        if let Some(sets) = &self.year_days {
+            days &= slice(&sets[usize::from(is_leap(year))], first - day_number(year, 1, 1));
+        }
+        if self.weekdays != 0 || !self.nth.is_empty() {
+            days &= self.plain_weekdays(first) | self.numbered_weekdays(year, first, len);
+        }
+        days
+    }
+
+    /// The 31 days from `first` whose weekday is in BYDAY.
+    fn plain_weekdays(&self, first: i64) -> u32 {
+        let week = u32::from(self.weekdays);
+        let turned = (week | week << 7) >> weekday(first) & 0x7f;
+        (0..5).fold(0, |days, i| days | turned.wrapping_shl(7 * i))
+    }
+
+    /// BYDAY values with a number, counted in the month or in the year.
+    fn numbered_weekdays(&self, year: i64, first: i64, len: i64) -> u32 {
+        let (base, size) = match self.nth_of_month {
+            true => (first, len),
+            false => (day_number(year, 1, 1), days_in_year(year)),
+        };
+        let mut days = 0;
+        for &(nth, day) in &self.nth {
+            let at = if nth > 0 {
+                base + (day - weekday(base)).rem_euclid(7) + 7 * (nth - 1)
+            } else {
+                let last = base + size - 1;
+                last - (weekday(last) - day).rem_euclid(7) + 7 * (nth + 1)
+            };
+            let within = (base..base + size).contains(&at) && (first..first + len).contains(&at);
+            days |= if within { 1 << (at - first) } else { 0 };
+        }
+        days
+    }
+}
+
+fn members(set: u64) -> Vec<i64> {
+    (0..64).filter(|v| set & 1 << v != 0).collect()
+}
+
+fn gcd(a: i64, b: i64) -> i64 {
+    if b == 0 { a } else { gcd(b, a % b) }
+}
+
+fn year_set(list: &[i16], len: i16) -> YearSet {
+    let mut set = YearSet::default();
+    for &n in list {
+        let at = if n > 0 { n - 1 } else { len + n };
+        if (0..len).contains(&at) {
+            set[at as usize / 64] |= 1 << (at % 64);
+        }
+    }
+    set
+}
+
+/// 31 bits of a year from `offset` on.
+fn slice(set: &YearSet, offset: i64) -> u32 {
+    let (word, bit) = (offset as usize / 64, offset as usize % 64);
+    let high = set.get(word + 1).copied().unwrap_or(0);
+    let both = u128::from(set[word]) | u128::from(high) << 64;
+    (both >> bit) as u32
+}
