@@ -17,7 +17,11 @@ impl Budget {
     pub const INSTANCES: u32 = 20_000;
 
     pub fn new(steps: u32, instances: u32) -> Self {
-        Self { steps: Cell::new(steps), instances: Cell::new(instances), spent: Cell::new(false) }
+        Self {
+            steps: Cell::new(steps),
+            instances: Cell::new(instances),
+            spent: Cell::new(false),
+        }
     }
 
     /// Has a walk been cut short? What it gave until then is right but may not be all.

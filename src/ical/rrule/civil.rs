@@ -75,7 +75,11 @@ pub fn week_year(day: i64, wkst: i64) -> i64 {
 pub fn seconds(dt: DateTime) -> i64 {
     let (date, time) = (dt.date(), dt.time());
     let day = day_number(date.year().into(), date.month().into(), date.day().into());
-    let (h, m, s) = (i64::from(time.hour()), i64::from(time.minute()), i64::from(time.second()));
+    let (h, m, s) = (
+        i64::from(time.hour()),
+        i64::from(time.minute()),
+        i64::from(time.second()),
+    );
     day * DAY + h * 3_600 + m * 60 + s
 }
 
@@ -84,7 +88,13 @@ pub fn date_time(seconds: i64) -> Option<DateTime> {
     let (y, m, d) = ymd(seconds.div_euclid(DAY));
     let of_day = seconds.rem_euclid(DAY);
     let date = Date::new(i16::try_from(y).ok()?, m as i8, d as i8).ok()?;
-    let time = Time::new((of_day / 3_600) as i8, (of_day / 60 % 60) as i8, (of_day % 60) as i8, 0).ok()?;
+    let time = Time::new(
+        (of_day / 3_600) as i8,
+        (of_day / 60 % 60) as i8,
+        (of_day % 60) as i8,
+        0,
+    )
+    .ok()?;
     Some(date.to_datetime(time))
 }
 
@@ -98,9 +108,15 @@ mod tests {
         let mut n = MIN / DAY;
         while date < jiff::civil::date(9999, 12, 20) {
             let (y, m, d) = ymd(n);
-            assert_eq!((y, m, d), (date.year().into(), date.month().into(), date.day().into()));
+            assert_eq!(
+                (y, m, d),
+                (date.year().into(), date.month().into(), date.day().into())
+            );
             assert_eq!(day_number(y, m, d), n);
-            assert_eq!(weekday(n), i64::from(date.weekday().to_monday_zero_offset()));
+            assert_eq!(
+                weekday(n),
+                i64::from(date.weekday().to_monday_zero_offset())
+            );
             assert_eq!(days_in_month(y, m), i64::from(date.days_in_month()));
             assert_eq!(week_year(n, 0), i64::from(date.iso_week_date().year()));
             date = date.saturating_add(jiff::Span::new().days(11));

@@ -97,11 +97,15 @@ impl<'b> Instances<'b> {
 
     /// Jumps over periods that are counted but not wanted, when all have the same size.
     fn skip_counted(&mut self) {
-        let (Some(left), Some(size)) = (self.left, self.plan.constant_size().filter(|size| *size > 0)) else {
+        let (Some(left), Some(size)) = (
+            self.left,
+            self.plan.constant_size().filter(|size| *size > 0),
+        ) else {
             return;
         };
         let wanted = self.align(self.plan.index_of(self.from));
-        let periods = ((wanted - self.period) / self.plan.interval).min((left / size as u64) as i64);
+        let periods =
+            ((wanted - self.period) / self.plan.interval).min((left / size as u64) as i64);
         if periods > 0 {
             self.count(periods as u64 * size as u64);
             self.period += periods * self.plan.interval;
@@ -130,7 +134,11 @@ impl Iterator for Instances<'_> {
         self.set.at += 1;
         self.done = at > self.to || self.left == Some(0) || !self.budget.instance();
         self.count(1);
-        if self.done { None } else { civil::date_time(at) }
+        if self.done {
+            None
+        } else {
+            civil::date_time(at)
+        }
     }
 }
 
@@ -176,7 +184,9 @@ impl Set {
 
     /// BYWEEKNO: the named weeks of a year, which may begin in the year before and end in the one after.
     fn numbered_weeks(&mut self, plan: &Plan, year: i64) -> i64 {
-        let Some((from_start, from_end)) = plan.weeks else { return year + 1 };
+        let Some((from_start, from_end)) = plan.weeks else {
+            return year + 1;
+        };
         let first = week_one(plan, year);
         let count = (week_one(plan, year + 1) - first) / 7;
         for week in 1..=count {
@@ -184,7 +194,8 @@ impl Set {
                 continue;
             }
             let monday = first + 7 * (week - 1);
-            self.days.extend((monday..monday + 7).filter(|&day| passes(plan, day)));
+            self.days
+                .extend((monday..monday + 7).filter(|&day| passes(plan, day)));
         }
         year + 1
     }
@@ -193,7 +204,8 @@ impl Set {
         let first = plan.start_of(period) / DAY;
         let named = |day: i64| plan.weekdays & 1 << weekday(day) != 0;
         let month_fits = |day: i64| plan.months & 1 << ymd(day).1 != 0;
-        self.days.extend((first..first + 7).filter(|&day| named(day) && month_fits(day)));
+        self.days
+            .extend((first..first + 7).filter(|&day| named(day) && month_fits(day)));
         if month_fits(first + 6) {
             return period + 1;
         }
@@ -220,7 +232,8 @@ impl Set {
         }
         let fits = |set: u64, value: i64| set & 1 << value != 0;
         if !fits(plan.hour_set.into(), of_day / 3_600) {
-            return plan.index_of(day * DAY + next_in(plan.hour_set.into(), of_day / 3_600, 24) * 3_600);
+            return plan
+                .index_of(day * DAY + next_in(plan.hour_set.into(), of_day / 3_600, 24) * 3_600);
         }
         if plan.freq < Freq::Hourly && !fits(plan.minute_set, of_day / 60 % 60) {
             let minute = next_in(plan.minute_set, of_day / 60 % 60, 60);
@@ -236,7 +249,11 @@ impl Set {
 
     /// The instance at a place, in local seconds.
     fn get(&self, plan: &Plan, place: usize) -> i64 {
-        let place = if self.picked { self.picks.get(place).copied().unwrap_or(0) } else { place };
+        let place = if self.picked {
+            self.picks.get(place).copied().unwrap_or(0)
+        } else {
+            place
+        };
         let (minutes, seconds) = (plan.minutes.len(), plan.seconds.len());
         let per_day = plan.hours.len() * minutes * seconds;
         let (day, time) = (place / per_day, place % per_day);
@@ -274,7 +291,9 @@ fn passes(plan: &Plan, day: i64) -> bool {
 /// The first day of the first month after `day`'s that BYMONTH lets through.
 fn next_month_that_fits(plan: &Plan, day: i64) -> i64 {
     let (year, month, _) = ymd(day);
-    let next = (1..=12).find(|ahead| plan.months & 1 << ((month - 1 + ahead) % 12 + 1) != 0).unwrap_or(12);
+    let next = (1..=12)
+        .find(|ahead| plan.months & 1 << ((month - 1 + ahead) % 12 + 1) != 0)
+        .unwrap_or(12);
     let index = year * 12 + month - 1 + next;
     day_number(index.div_euclid(12), index.rem_euclid(12) + 1, 1)
 }
@@ -291,5 +310,7 @@ fn next_day_that_passes(plan: &Plan, day: i64) -> i64 {
 
 /// The next value of a set after `value`, or the size: the next hour, minute or day.
 fn next_in(set: u64, value: i64, size: i64) -> i64 {
-    (value + 1..size).find(|v| set & 1 << v != 0).unwrap_or(size)
+    (value + 1..size)
+        .find(|v| set & 1 << v != 0)
+        .unwrap_or(size)
 }

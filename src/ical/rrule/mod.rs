@@ -97,9 +97,15 @@ impl std::fmt::Display for RuleError {
             Self::NoFreq => write!(f, "recurrence rule without FREQ"),
             Self::UnknownPart(part) => write!(f, "recurrence rule part not known: {part}"),
             Self::Repeated(part) => write!(f, "recurrence rule part given twice: {part}"),
-            Self::Value { part, value } => write!(f, "recurrence rule value not allowed: {part}={value}"),
-            Self::Forbidden(what) => write!(f, "recurrence rule forbidden by RFC 5545 §3.3.10: {what}"),
-            Self::Unsupported(what) => write!(f, "recurrence rule not supported (RFC 7529): {what}"),
+            Self::Value { part, value } => {
+                write!(f, "recurrence rule value not allowed: {part}={value}")
+            }
+            Self::Forbidden(what) => {
+                write!(f, "recurrence rule forbidden by RFC 5545 §3.3.10: {what}")
+            }
+            Self::Unsupported(what) => {
+                write!(f, "recurrence rule not supported (RFC 7529): {what}")
+            }
         }
     }
 }
@@ -109,9 +115,23 @@ impl std::error::Error for RuleError {}
 impl Rule {
     /// The instances from `from` on (or all), in order, in DTSTART's local time. UNTIL is read as local
     /// time whatever its form: who knows the zone passes it to [`Rule::instances`] as `to`.
-    pub fn iter<'b>(&self, dtstart: DateTime, from: Option<DateTime>, budget: &'b Budget) -> Instances<'b> {
-        let span = Span { from, ..Span::new(dtstart) };
-        self.instances(Span { to: self.until.map(Until::last_local), ..span }, budget)
+    pub fn iter<'b>(
+        &self,
+        dtstart: DateTime,
+        from: Option<DateTime>,
+        budget: &'b Budget,
+    ) -> Instances<'b> {
+        let span = Span {
+            from,
+            ..Span::new(dtstart)
+        };
+        self.instances(
+            Span {
+                to: self.until.map(Until::last_local),
+                ..span
+            },
+            budget,
+        )
     }
 
     /// The instances within a span, which stands in for UNTIL.
@@ -139,7 +159,12 @@ pub struct Span {
 
 impl Span {
     pub fn new(dtstart: DateTime) -> Self {
-        Self { dtstart, date: false, from: None, to: None }
+        Self {
+            dtstart,
+            date: false,
+            from: None,
+            to: None,
+        }
     }
 }
 

@@ -30,8 +30,22 @@ const WEEKDAYS: [(Weekday, &str); 7] = [
 
 /// The parts of a rule; the place in the list is its bit in the set of those seen.
 const PARTS: [&str; 16] = [
-    "FREQ", "UNTIL", "COUNT", "INTERVAL", "BYSECOND", "BYMINUTE", "BYHOUR", "BYDAY", "BYMONTHDAY", "BYYEARDAY",
-    "BYWEEKNO", "BYMONTH", "BYSETPOS", "WKST", "RSCALE", "SKIP",
+    "FREQ",
+    "UNTIL",
+    "COUNT",
+    "INTERVAL",
+    "BYSECOND",
+    "BYMINUTE",
+    "BYHOUR",
+    "BYDAY",
+    "BYMONTHDAY",
+    "BYYEARDAY",
+    "BYWEEKNO",
+    "BYMONTH",
+    "BYSETPOS",
+    "WKST",
+    "RSCALE",
+    "SKIP",
 ];
 
 /// No list needs more values than BYSETPOS has; a longer one is an attack.
@@ -66,10 +80,19 @@ impl Rule {
     fn parse_gregorian(text: &str) -> Result<Rule, RuleError> {
         let mut rule = Rule::new(Freq::Daily);
         let mut seen = 0_u32;
-        for part in text.split(';').map(str::trim).filter(|part| !part.is_empty()) {
-            let (name, value) = part.split_once('=').ok_or_else(|| RuleError::UnknownPart(clip(part)))?;
+        for part in text
+            .split(';')
+            .map(str::trim)
+            .filter(|part| !part.is_empty())
+        {
+            let (name, value) = part
+                .split_once('=')
+                .ok_or_else(|| RuleError::UnknownPart(clip(part)))?;
             let (name, value) = (name.trim_end(), value.trim());
-            let Some(bit) = PARTS.iter().position(|known| known.eq_ignore_ascii_case(name)) else {
+            let Some(bit) = PARTS
+                .iter()
+                .position(|known| known.eq_ignore_ascii_case(name))
+            else {
                 if name.get(..2).is_some_and(|x| x.eq_ignore_ascii_case("X-")) {
                     continue;
                 }
@@ -89,7 +112,10 @@ impl Rule {
     }
 
     fn set(&mut self, part: &'static str, value: &str) -> Result<(), RuleError> {
-        let bad = || RuleError::Value { part, value: clip(value) };
+        let bad = || RuleError::Value {
+            part,
+            value: clip(value),
+        };
         match part {
             "FREQ" => self.freq = lookup(&FREQS, value).ok_or_else(bad)?,
             "UNTIL" => self.until = Some(until(value).ok_or_else(bad)?),
@@ -127,13 +153,34 @@ impl Rule {
         ];
         let within_month = matches!(self.freq, Freq::Daily | Freq::Weekly | Freq::Monthly);
         let rules = [
-            (self.count.is_some() && self.until.is_some(), "COUNT with UNTIL"),
-            (nth && self.freq < Freq::Monthly, "BYDAY with a number needs FREQ=MONTHLY or YEARLY"),
-            (nth && !self.by_week_no.is_empty(), "BYDAY with a number beside BYWEEKNO"),
-            (!self.by_month_day.is_empty() && self.freq == Freq::Weekly, "BYMONTHDAY with FREQ=WEEKLY"),
-            (!self.by_year_day.is_empty() && within_month, "BYYEARDAY with FREQ=DAILY, WEEKLY or MONTHLY"),
-            (!self.by_week_no.is_empty() && self.freq != Freq::Yearly, "BYWEEKNO needs FREQ=YEARLY"),
-            (!self.by_set_pos.is_empty() && by_other.iter().all(|&none| none), "BYSETPOS without another BY part"),
+            (
+                self.count.is_some() && self.until.is_some(),
+                "COUNT with UNTIL",
+            ),
+            (
+                nth && self.freq < Freq::Monthly,
+                "BYDAY with a number needs FREQ=MONTHLY or YEARLY",
+            ),
+            (
+                nth && !self.by_week_no.is_empty(),
+                "BYDAY with a number beside BYWEEKNO",
+            ),
+            (
+                !self.by_month_day.is_empty() && self.freq == Freq::Weekly,
+                "BYMONTHDAY with FREQ=WEEKLY",
+            ),
+            (
+                !self.by_year_day.is_empty() && within_month,
+                "BYYEARDAY with FREQ=DAILY, WEEKLY or MONTHLY",
+            ),
+            (
+                !self.by_week_no.is_empty() && self.freq != Freq::Yearly,
+                "BYWEEKNO needs FREQ=YEARLY",
+            ),
+            (
+                !self.by_set_pos.is_empty() && by_other.iter().all(|&none| none),
+                "BYSETPOS without another BY part",
+            ),
         ];
         match rules.iter().find(|(broken, _)| *broken) {
             Some((_, what)) => Err(RuleError::Forbidden(what)),
@@ -202,11 +249,17 @@ fn write_list<T: Display>(f: &mut fmt::Formatter<'_>, name: &str, values: &[T]) 
 }
 
 fn lookup<T: Copy>(table: &[(T, &str)], text: &str) -> Option<T> {
-    table.iter().find(|(_, name)| name.eq_ignore_ascii_case(text)).map(|&(value, _)| value)
+    table
+        .iter()
+        .find(|(_, name)| name.eq_ignore_ascii_case(text))
+        .map(|&(value, _)| value)
 }
 
 fn name_of<T: Copy + PartialEq>(table: &[(T, &'static str)], value: T) -> &'static str {
-    table.iter().find(|(known, _)| *known == value).map_or("", |&(_, name)| name)
+    table
+        .iter()
+        .find(|(known, _)| *known == value)
+        .map_or("", |&(_, name)| name)
 }
 
 fn list<T>(text: &str, one: impl Fn(&str) -> Option<T>) -> Option<Vec<T>> {
@@ -219,12 +272,15 @@ fn list<T>(text: &str, one: impl Fn(&str) -> Option<T>) -> Option<Vec<T>> {
 /// A whole number of at most nine digits, with an optional sign.
 fn integer(text: &str) -> Option<i32> {
     let digits = text.strip_prefix(['+', '-']).unwrap_or(text);
-    let plain = !digits.is_empty() && digits.len() <= 9 && digits.bytes().all(|b| b.is_ascii_digit());
+    let plain =
+        !digits.is_empty() && digits.len() <= 9 && digits.bytes().all(|b| b.is_ascii_digit());
     plain.then(|| text.parse().ok())?
 }
 
 fn number<T: TryFrom<i32>>(text: &str, least: i32, most: i32) -> Option<T> {
-    integer(text).filter(|n| (least..=most).contains(n)).and_then(|n| T::try_from(n).ok())
+    integer(text)
+        .filter(|n| (least..=most).contains(n))
+        .and_then(|n| T::try_from(n).ok())
 }
 
 fn ordinal<T: TryFrom<i32>>(text: &str, most: i32) -> Option<T> {
@@ -247,12 +303,15 @@ fn weekday_num(text: &str) -> Option<WeekdayNum> {
     Some(WeekdayNum { nth, day })
 }
 
-
 fn until(text: &str) -> Option<Until> {
     let bytes = text.as_bytes();
     let digits = |at: usize, len: usize| number::<i16>(text.get(at..at + len)?, 0, 9999);
-    let unsigned = bytes.iter().all(|b| b.is_ascii_digit() || b"TtZz".contains(b));
-    let date = Date::new(digits(0, 4)?, digits(4, 2)? as i8, digits(6, 2)? as i8).ok().filter(|_| unsigned)?;
+    let unsigned = bytes
+        .iter()
+        .all(|b| b.is_ascii_digit() || b"TtZz".contains(b));
+    let date = Date::new(digits(0, 4)?, digits(4, 2)? as i8, digits(6, 2)? as i8)
+        .ok()
+        .filter(|_| unsigned)?;
     if bytes.len() == 8 {
         return Some(Until::Date(date));
     }
@@ -268,9 +327,12 @@ fn until(text: &str) -> Option<Until> {
 
 /// Under RSCALE other parts have other grammars (`BYMONTH=5L`), so it explains any error in them.
 fn foreign_calendar(text: &str) -> Option<RuleError> {
-    let mut parts = text.split(';').filter_map(|part| part.trim().split_once('='));
+    let mut parts = text
+        .split(';')
+        .filter_map(|part| part.trim().split_once('='));
     let (_, scale) = parts.find(|(name, _)| name.eq_ignore_ascii_case("RSCALE"))?;
-    (!scale.eq_ignore_ascii_case("GREGORIAN")).then(|| RuleError::Unsupported(format!("RSCALE={}", clip(scale))))
+    (!scale.eq_ignore_ascii_case("GREGORIAN"))
+        .then(|| RuleError::Unsupported(format!("RSCALE={}", clip(scale))))
 }
 
 /// What an error repeats of a stranger's text.

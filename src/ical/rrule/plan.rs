@@ -4,7 +4,9 @@
 //! The days of a month that pass every day filter are one `u32`, so a month costs some twenty operations
 //! however many lists the rule has.
 
-use super::civil::{DAY, day_number, days_in_month, days_in_year, is_leap, seconds, week_one, weekday, ymd};
+use super::civil::{
+    DAY, day_number, days_in_month, days_in_year, is_leap, seconds, week_one, weekday, ymd,
+};
 use super::{Freq, Rule, Span};
 
 /// Set of the days of a year, bit 0 the first.
@@ -30,6 +32,8 @@ pub(super) struct Plan {
     nth: Vec<(i64, i64)>,
     nth_of_month: bool,
     any_day: bool,
+    /// No BY part limits the clock.
+    any_time: bool,
     /// Limits on the clock for frequencies below DAILY.
     pub hour_set: u32,
     pub minute_set: u64,
@@ -56,19 +60,40 @@ impl Plan {
             start,
             months: rule.by_month.iter().fold(0, |set, m| set | 1 << m),
             month_days: (!rule.by_month_day.is_empty()).then(|| {
-                let bits = |sign: i8| rule.by_month_day.iter().map(move |d| d * sign).filter(|d| *d > 0);
-                (bits(1).fold(0, |set, d| set | 1 << (d - 1)), bits(-1).fold(0, |set, d| set | 1 << (d - 1)))
+                let bits = |sign: i8| {
+                    rule.by_month_day
+                        .iter()
+                        .map(move |d| d * sign)
+                        .filter(|d| *d > 0)
+                };
+                (
+                    bits(1).fold(0, |set, d| set | 1 << (d - 1)),
+                    bits(-1).fold(0, |set, d| set | 1 << (d - 1)),
+                )
             }),
-            year_days: (!rule.by_year_day.is_empty())
-                .then(|| Box::new([year_set(&rule.by_year_day, 365), year_set(&rule.by_year_day, 366)])),
+            year_days: (!rule.by_year_day.is_empty()).then(|| {
+                Box::new([
+                    year_set(&rule.by_year_day, 365),
+                    year_set(&rule.by_year_day, 366),
+                ])
+            }),
             weeks: (!rule.by_week_no.is_empty()).then(|| {
-                let bits = |sign: i8| rule.by_week_no.iter().map(move |w| w * sign).filter(|w| *w > 0);
-                (bits(1).fold(0, |set, w| set | 1 << w), bits(-1).fold(0, |set, w| set | 1 << w))
+                let bits = |sign: i8| {
+                    rule.by_week_no
+                        .iter()
+                        .map(move |w| w * sign)
+                        .filter(|w| *w > 0)
+                };
+                (
+                    bits(1).fold(0, |set, w| set | 1 << w),
+                    bits(-1).fold(0, |set, w| set | 1 << w),
+                )
             }),
             weekdays: 0,
             nth: Vec::new(),
             nth_of_month: rule.freq == Freq::Monthly || !rule.by_month.is_empty(),
             any_day: false,
+            any_time: false,
             hour_set: 0,
             minute_set: 0,
             second_set: 0,
@@ -103,7 +128,9 @@ impl Plan {
         let no_weekday = self.weekdays == 0 && self.nth.is_empty();
         let no_day = no_weekday && self.month_days.is_none() && self.year_days.is_none();
         match self.freq {
-            Freq::Yearly if no_day && self.weeks.is_some() => self.weekdays = 1 << weekday(start_day),
+            Freq::Yearly if no_day && self.weeks.is_some() => {
+                self.weekdays = 1 << weekday(start_day)
+            }
             Freq::Yearly if no_day => {
                 self.month_days = Some((1 << (day - 1), 0));
                 if self.months == 0 {
@@ -138,6 +165,12 @@ impl Plan {
         if self.freq >= Freq::Minutely {
             self.seconds = members(or(seconds, 1 << (of_day % 60)));
         }
+        self.any_time = match self.freq {
+            Freq::Secondly => hours | minutes | seconds == 0,
+            Freq::Minutely => hours | minutes == 0,
+            Freq::Hourly => hours == 0,
+            _ => true,
+        };
         self.hour_set = or(hours, ALL_HOURS.into()) as u32;
         self.minute_set = or(minutes, ALL_SIXTY);
         self.second_set = or(seconds, ALL_SIXTY);
@@ -152,8 +185,14 @@ impl Plan {
         }
         let step = unit * self.interval;
         let reach = |set: u64, size: i64, first: i64, unit: i64| {
-            let by = if step % unit == 0 { gcd(step / unit, size) } else { 1 };
-            (0..size).filter(|v| (v - first) % by == 0).fold(0, |kept, v| kept | set & 1 << v)
+            let by = if step % unit == 0 {
+                gcd(step / unit, size)
+            } else {
+                1
+            };
+            (0..size)
+                .filter(|v| (v - first) % by == 0)
+                .fold(0, |kept, v| kept | set & 1 << v)
         };
         self.second_set = reach(self.second_set, 60, of_day % 60, 1);
         self.minute_set = reach(self.minute_set, 60, of_day / 60 % 60, 60);
@@ -225,17 +264,20 @@ impl Plan {
     pub fn constant_size(&self) -> Option<usize> {
         let days = match self.freq {
             Freq::Weekly if self.months == ALL_MONTHS => self.weekdays.count_ones() as usize,
-            Freq::Daily if self.any_day => 1,
-            Freq::Hourly if self.any_day && self.hour_set == ALL_HOURS => 1,
-            Freq::Minutely if self.any_day && self.hour_set == ALL_HOURS && self.minute_set == ALL_SIXTY => 1,
-            Freq::Secondly if self.any_day && self.hour_set == ALL_HOURS => {
-                (self.minute_set == ALL_SIXTY && self.second_set == ALL_SIXTY).then_some(1)?
+            Freq::Secondly | Freq::Minutely | Freq::Hourly | Freq::Daily
+                if self.any_day && self.any_time =>
+            {
+                1
             }
             _ => return None,
         };
         let size = days * self.hours.len() * self.minutes.len() * self.seconds.len();
         let mut picks = Vec::new();
-        Some(if self.pick(size, &mut picks) { picks.len() } else { size })
+        Some(if self.pick(size, &mut picks) {
+            picks.len()
+        } else {
+            size
+        })
     }
 
     /// BYSETPOS: the places to keep of a set of `size`, in order. False when the rule has no BYSETPOS.
@@ -243,7 +285,11 @@ impl Plan {
         picks.clear();
         let place = |pos: i16| {
             let n = usize::from(pos.unsigned_abs());
-            if pos > 0 { Some(n - 1).filter(|i| *i < size) } else { size.checked_sub(n) }
+            if pos > 0 {
+                Some(n - 1).filter(|i| *i < size)
+            } else {
+                size.checked_sub(n)
+            }
         };
         picks.extend(self.set_pos.iter().filter_map(|&pos| place(pos)));
         picks.sort_unstable();
@@ -266,7 +312,10 @@ impl Plan {
         }
         let first = day_number(year, month, 1);
         if let Some(sets) = &self.year_days {
-            days &= slice(&sets[usize::from(is_leap(year))], first - day_number(year, 1, 1));
+            days &= slice(
+                &sets[usize::from(is_leap(year))],
+                first - day_number(year, 1, 1),
+            );
         }
         if self.weekdays != 0 || !self.nth.is_empty() {
             days &= self.plain_weekdays(first) | self.numbered_weekdays(year, first, len);

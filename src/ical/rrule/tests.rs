@@ -17,9 +17,11 @@ fn show(dt: DateTime) -> String {
 
 #[test]
 fn parts_come_in_any_order_and_case() {
-    let plain = Rule::parse("FREQ=WEEKLY;INTERVAL=2;BYDAY=TU,-1TH;WKST=SU").map_err(|e| e.to_string());
+    let plain =
+        Rule::parse("FREQ=WEEKLY;INTERVAL=2;BYDAY=TU,-1TH;WKST=SU").map_err(|e| e.to_string());
     assert!(plain.unwrap_err().contains("BYDAY with a number"));
-    let rule = Rule::parse("FREQ=MONTHLY;UNTIL=20260131T100000Z;INTERVAL=2;BYDAY=TU,-1TH;WKST=SU").unwrap();
+    let rule = Rule::parse("FREQ=MONTHLY;UNTIL=20260131T100000Z;INTERVAL=2;BYDAY=TU,-1TH;WKST=SU")
+        .unwrap();
     for text in [
         "wkst=su;byday=tu,-1th;interval=2;until=20260131t100000z;freq=monthly",
         "FREQ=MONTHLY;UNTIL=20260131T100000Z;BYDAY=TU,-1TH;INTERVAL=02;WKST=SU;",
@@ -28,20 +30,29 @@ fn parts_come_in_any_order_and_case() {
     ] {
         assert_eq!(Rule::parse(text).as_ref(), Ok(&rule), "{text}");
     }
-    assert_eq!(rule.to_string(), "FREQ=MONTHLY;UNTIL=20260131T100000Z;INTERVAL=2;BYDAY=TU,-1TH;WKST=SU");
+    assert_eq!(
+        rule.to_string(),
+        "FREQ=MONTHLY;UNTIL=20260131T100000Z;INTERVAL=2;BYDAY=TU,-1TH;WKST=SU"
+    );
 }
 
 #[test]
 fn what_the_section_forbids_is_refused() {
     use RuleError::*;
-    let value = |part, value: &str| Value { part, value: value.into() };
+    let value = |part, value: &str| Value {
+        part,
+        value: value.into(),
+    };
     for (text, error) in [
         ("", NoFreq),
         ("COUNT=3", NoFreq),
         ("FREQ=FORTNIGHTLY", value("FREQ", "FORTNIGHTLY")),
         ("FREQ=DAILY;FREQ=DAILY", Repeated("FREQ")),
         ("FREQ=DAILY;BYDAY=MO;byday=TU", Repeated("BYDAY")),
-        ("FREQ=DAILY;AnythingRandom", UnknownPart("AnythingRandom".into())),
+        (
+            "FREQ=DAILY;AnythingRandom",
+            UnknownPart("AnythingRandom".into()),
+        ),
         ("FREQ=DAILY;BYEASTER=1", UnknownPart("BYEASTER".into())),
         ("FREQ=DAILY;COUNT=0", value("COUNT", "0")),
         ("FREQ=DAILY;COUNT=-1", value("COUNT", "-1")),
@@ -60,17 +71,50 @@ fn what_the_section_forbids_is_refused() {
         ("FREQ=YEARLY;BYWEEKNO=54", value("BYWEEKNO", "54")),
         ("FREQ=DAILY;UNTIL=", value("UNTIL", "")),
         ("FREQ=DAILY;UNTIL=20260230", value("UNTIL", "20260230")),
-        ("FREQ=DAILY;UNTIL=20260228T10000é", value("UNTIL", "20260228T10000é")),
-        ("FREQ=DAILY;UNTIL=20260228T250000", value("UNTIL", "20260228T250000")),
-        ("FREQ=DAILY;COUNT=1;UNTIL=20260228", Forbidden("COUNT with UNTIL")),
-        ("FREQ=WEEKLY;BYMONTHDAY=1", Forbidden("BYMONTHDAY with FREQ=WEEKLY")),
-        ("FREQ=MONTHLY;BYYEARDAY=1", Forbidden("BYYEARDAY with FREQ=DAILY, WEEKLY or MONTHLY")),
-        ("FREQ=MONTHLY;BYWEEKNO=1", Forbidden("BYWEEKNO needs FREQ=YEARLY")),
-        ("FREQ=YEARLY;BYWEEKNO=1;BYDAY=1MO", Forbidden("BYDAY with a number beside BYWEEKNO")),
-        ("FREQ=YEARLY;BYSETPOS=1", Forbidden("BYSETPOS without another BY part")),
-        ("RSCALE=HEBREW;FREQ=YEARLY;BYMONTH=5L", Unsupported("RSCALE=HEBREW".into())),
-        ("FREQ=YEARLY;BYMONTH=5L;RSCALE=CHINESE", Unsupported("RSCALE=CHINESE".into())),
-        ("RSCALE=GREGORIAN;FREQ=YEARLY;SKIP=FORWARD", Unsupported("SKIP=FORWARD".into())),
+        (
+            "FREQ=DAILY;UNTIL=20260228T10000é",
+            value("UNTIL", "20260228T10000é"),
+        ),
+        (
+            "FREQ=DAILY;UNTIL=20260228T250000",
+            value("UNTIL", "20260228T250000"),
+        ),
+        (
+            "FREQ=DAILY;COUNT=1;UNTIL=20260228",
+            Forbidden("COUNT with UNTIL"),
+        ),
+        (
+            "FREQ=WEEKLY;BYMONTHDAY=1",
+            Forbidden("BYMONTHDAY with FREQ=WEEKLY"),
+        ),
+        (
+            "FREQ=MONTHLY;BYYEARDAY=1",
+            Forbidden("BYYEARDAY with FREQ=DAILY, WEEKLY or MONTHLY"),
+        ),
+        (
+            "FREQ=MONTHLY;BYWEEKNO=1",
+            Forbidden("BYWEEKNO needs FREQ=YEARLY"),
+        ),
+        (
+            "FREQ=YEARLY;BYWEEKNO=1;BYDAY=1MO",
+            Forbidden("BYDAY with a number beside BYWEEKNO"),
+        ),
+        (
+            "FREQ=YEARLY;BYSETPOS=1",
+            Forbidden("BYSETPOS without another BY part"),
+        ),
+        (
+            "RSCALE=HEBREW;FREQ=YEARLY;BYMONTH=5L",
+            Unsupported("RSCALE=HEBREW".into()),
+        ),
+        (
+            "FREQ=YEARLY;BYMONTH=5L;RSCALE=CHINESE",
+            Unsupported("RSCALE=CHINESE".into()),
+        ),
+        (
+            "RSCALE=GREGORIAN;FREQ=YEARLY;SKIP=FORWARD",
+            Unsupported("SKIP=FORWARD".into()),
+        ),
     ] {
         assert_eq!(Rule::parse(text), Err(error), "{text}");
     }
@@ -79,8 +123,14 @@ fn what_the_section_forbids_is_refused() {
 #[test]
 fn a_date_only_until_is_its_whole_day() {
     let rule = Rule::parse("FREQ=DAILY;UNTIL=20260103").unwrap();
-    let days: Vec<String> = rule.iter(at("20260101T090000"), None, &Budget::default()).map(show).collect();
-    assert_eq!(days, ["20260101T090000", "20260102T090000", "20260103T090000"]);
+    let days: Vec<String> = rule
+        .iter(at("20260101T090000"), None, &Budget::default())
+        .map(show)
+        .collect();
+    assert_eq!(
+        days,
+        ["20260101T090000", "20260102T090000", "20260103T090000"]
+    );
 }
 
 /// Rules as an attacker would write them, each over all time: they end, and soon.
@@ -109,10 +159,17 @@ fn hostile_rules_stay_within_the_budget() {
         let rule = Rule::parse(text).unwrap();
         let budget = Budget::default();
         let clock = std::time::Instant::now();
-        let n = rule.iter(at("20260101T000000"), Some(at("20290301T000000")), &budget).take(500).count();
+        let n = rule
+            .iter(at("20260101T000000"), Some(at("20290301T000000")), &budget)
+            .take(500)
+            .count();
         assert!(n <= 500);
         // Ten milliseconds when optimised; a debug build on a busy machine gets more.
-        assert!(clock.elapsed().as_millis() < 500, "{text}: {:?}", clock.elapsed());
+        assert!(
+            clock.elapsed().as_millis() < 500,
+            "{text}: {:?}",
+            clock.elapsed()
+        );
     }
 }
 
@@ -133,7 +190,10 @@ fn a_window_far_from_dtstart_costs_few_steps() {
         let rule = Rule::parse(text).unwrap();
         let budget = Budget::new(60, 60);
         let from = Some(at("20261101T000000"));
-        let some: Vec<DateTime> = rule.iter(at("20010101T090000"), from, &budget).take(2).collect();
+        let some: Vec<DateTime> = rule
+            .iter(at("20010101T090000"), from, &budget)
+            .take(2)
+            .collect();
         assert!(some.len() == 2 && !budget.exhausted(), "{text}: {some:?}");
     }
 }
