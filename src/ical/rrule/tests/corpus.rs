@@ -20,6 +20,10 @@ const NOT_DEFINED: [(&str, &str); 5] = [
 ];
 
 #[test]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "tests find shared data by a variable"
+)]
 fn the_corpus_of_recurrence_cases() {
     let root = std::env::var("KALENDS_SHARED").unwrap_or_else(|_| "../shared".into());
     let path = std::path::Path::new(&root).join("corpus/ics/recurrence-cases.jsonl");

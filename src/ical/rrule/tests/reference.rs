@@ -148,7 +148,7 @@ fn slow(rule: &Rule, start: DateTime, end: DateTime) -> Vec<DateTime> {
         }
     }
     while period(rule, t) >= first && (rule.freq >= Freq::Daily) {
-        t = t - 1.day();
+        t -= 1.day();
     }
     let mut sets: std::collections::BTreeMap<i64, Vec<DateTime>> = Default::default();
     let mut day = (Date::MIN, false);
@@ -165,7 +165,7 @@ fn slow(rule: &Rule, start: DateTime, end: DateTime) -> Vec<DateTime> {
         {
             sets.entry(at).or_default().push(t);
         }
-        t = t + step;
+        t += step;
     }
     let positions = |set: Vec<DateTime>| {
         let n = set.len() as i64;
