@@ -8,9 +8,15 @@
 //! | 4 | [`dav`] CalDAV · [`feeds`] secret addresses and free/busy · [`api`] JSON |
 //! | 3 | [`objects`] the one door for writes < [`app`] use cases · [`auth`] who is asking |
 //! | 2 | [`store`] SQLite and PostgreSQL behind one SQL text |
-//! | 1 | [`model`] nouns, rights, errors, addresses · [`config`] · [`clock`] · [`seal`] · [`metrics`] |
+//! | 1 | [`model`] nouns, rights, errors, addresses · [`config`] · [`clock`] · [`seal`] · [`wire`] bodies of requests and answers · [`metrics`] |
 //! | 0 | [`ical`] iCalendar text and arithmetic · [`xml`] bounded reading, streaming writing |
 
+pub mod app;
+pub mod auth;
+pub mod clock;
+pub mod config;
 pub mod ical;
 pub mod model;
+pub mod seal;
+pub mod wire;
 pub mod xml;

@@ -1,0 +1,65 @@
+//! Use cases: what a front door or a command asks for, and the one value that they all share.
+
+use std::sync::Arc;
+
+use crate::auth::Auth;
+use crate::clock::{Clock, Dice};
+use crate::config::Config;
+use crate::seal::Seal;
+
+/// Everything that a request needs. Cheap to clone.
+#[derive(Clone)]
+pub struct App(Arc<Parts>);
+
+pub struct Parts {
+    pub config: Config,
+    pub clock: Clock,
+    pub dice: Dice,
+    pub seal: Seal,
+    pub auth: Auth,
+    /// `config.public_url()`, made once.
+    public_url: String,
+    prefix: String,
+}
+
+impl std::ops::Deref for App {
+    type Target = Parts;
+
+    fn deref(&self) -> &Parts {
+        &self.0
+    }
+}
+
+impl App {
+    pub fn new(config: Config, clock: Clock, dice: Dice, seal: Seal) -> App {
+        let auth = Auth::new(clock.clone(), dice.clone());
+        App(Arc::new(Parts {
+            public_url: config.public_url(),
+            prefix: config.prefix().to_string(),
+            config,
+            clock,
+            dice,
+            seal,
+            auth,
+        }))
+    }
+
+    /// The absolute address of a path of ours (`/dav/`).
+    pub fn url(&self, path: &str) -> String {
+        format!("{}{path}", self.public_url)
+    }
+
+    /// The path prefix of the public address: empty, or like `/calendars`. Every href and `Location` starts with it.
+    pub fn prefix(&self) -> &str {
+        &self.prefix
+    }
+
+    /// A request path without the prefix. Proxies may take it off or leave it on: both are understood.
+    pub fn local<'p>(&self, path: &'p str) -> &'p str {
+        match path.strip_prefix(self.prefix.as_str()) {
+            Some("") => "/",
+            Some(rest) if rest.starts_with('/') => rest,
+            _ => path,
+        }
+    }
+}
