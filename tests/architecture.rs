@@ -100,7 +100,7 @@ const HTTP_BELOW: &[(&str, &[&str], &str)] = &[
     ("notify", HTTP, "push messages and webhooks"),
     (
         "wire",
-        &["http", "http_body", "http_body_util"],
+        &["http", "http_body", "http_body_util", "hyper::body"],
         "types of bodies that doors and listener share",
     ),
     (
