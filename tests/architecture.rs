@@ -32,7 +32,7 @@ const LAYERS: &[(u8, &str, &[&str])] = &[
     (1, "metrics", &["model"]),
     (1, "wire", &["model"]),
     (1, "model", &[]),
-    (0, "ical", &[]),
+    (0, "ical", &["xml"]),
     (0, "xml", &[]),
 ];
 

@@ -1,7 +1,9 @@
 //! The RFC 5545 family, pure: text in, text and arithmetic out. No IO, no clock, no dice.
 
+pub mod busy;
 pub mod parse;
 pub mod property;
+pub mod query;
 pub mod rrule;
 pub mod session;
 pub mod text;
