@@ -95,10 +95,18 @@ class Reply:
         return found, gone
 
 
+#: Accounts that this run has used: their secrets must not be in any log.
+USED = []
+
+
 @dataclass
 class Account:
     user: str
     password: str
+
+    def __post_init__(self):
+        if len(self.password) > 12:
+            USED.append(self)
 
     def header(self):
         pair = f"{self.user}:{self.password}".encode()
