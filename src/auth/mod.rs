@@ -1,5 +1,11 @@
 //! Who is asking: Basic (RFC 7617) with passwords and app passwords, Bearer (RFC 6750) with API tokens.
 
+mod basic;
+mod cache;
+pub mod device;
+pub mod password;
+mod throttle;
+
 use http::HeaderMap;
 
 use crate::clock::{Clock, Dice};
