@@ -15,6 +15,7 @@ pub mod app;
 pub mod auth;
 pub mod clock;
 pub mod config;
+pub mod feeds;
 pub mod ical;
 pub mod model;
 pub mod seal;

@@ -1,5 +1,7 @@
 //! Use cases: what a front door or a command asks for, and the one value that they all share.
 
+pub mod sessions;
+
 use std::sync::Arc;
 
 use crate::auth::Auth;

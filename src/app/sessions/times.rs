@@ -1,0 +1,407 @@
+//! Start, end and zone of a session: between the VEVENT's forms and RFC 3339 with a zone name beside.
+
+use jiff::Timestamp;
+use jiff::civil::{Date, DateTime};
+use jiff::tz::TimeZone;
+
+use super::edit::Editor;
+use super::fields::{FieldError, Fields};
+use crate::ical::tree::{Component, Property, Tree};
+use crate::ical::value::{Duration, When};
+use crate::ical::write::{Patch, content_line};
+
+/// When an event is, in its own forms.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Span {
+    pub start: When,
+    /// Exclusive.
+    pub end: When,
+}
+
+/// DTSTART with DTEND, DURATION or the default length (RFC 5545 §3.6.1). A nominal day is taken as a civil one.
+pub fn span_of(event: Component<'_>) -> Option<Span> {
+    let start = When::of(event.property("DTSTART")?).ok()?;
+    let end = event.property("DTEND").and_then(|p| When::of(p).ok());
+    let lasting = || {
+        event
+            .property("DURATION")
+            .and_then(|p| Duration::of(p).ok())
+    };
+    let end = end.or_else(|| {
+        let seconds = match lasting() {
+            Some(duration) => duration.total_seconds(),
+            None if start.is_date() => 86_400,
+            None => 0,
+        };
+        later(&start, seconds)
+    });
+    Some(Span {
+        end: end.unwrap_or_else(|| start.clone()),
+        start,
+    })
+}
+
+fn later(when: &When, seconds: i64) -> Option<When> {
+    let at = when
+        .civil()
+        .checked_add(jiff::SignedDuration::from_secs(seconds))
+        .ok()?;
+    Some(when.with_civil(at))
+}
+
+/// What an object's times mean: its own zones, and the calendar's for times without one.
+pub struct Times<'t> {
+    pub tree: &'t Tree<'t>,
+    /// Zone of floating times and dates.
+    pub local: TimeZone,
+}
+
+impl<'t> Times<'t> {
+    pub fn of(tree: &'t Tree<'t>, local: TimeZone) -> Times<'t> {
+        Times { tree, local }
+    }
+
+    /// The zone of a time; UTC where a TZID means nothing.
+    pub fn zone(&self, when: &When) -> TimeZone {
+        match when {
+            When::Utc(_) => TimeZone::UTC,
+            When::Date(_) | When::Floating(_) => self.local.clone(),
+            When::Zoned { tzid, .. } => TimeZone::get(tzid).unwrap_or(TimeZone::UTC),
+        }
+    }
+
+    /// Seconds since 1970 UTC.
+    pub fn instant(&self, when: &When) -> i64 {
+        self.zone(when)
+            .to_ambiguous_timestamp(when.civil())
+            .compatible()
+            .map_or(0, |at| at.as_second())
+    }
+
+    /// The name beside a time: an IANA name, `UTC`, or nothing for a time without zone.
+    pub fn zone_name(&self, when: &When) -> Option<String> {
+        match when {
+            When::Date(_) | When::Floating(_) => None,
+            When::Utc(_) => Some("UTC".to_string()),
+            When::Zoned { tzid, .. } => Some(
+                self.zone(when)
+                    .iana_name()
+                    .map_or_else(|| tzid.clone(), str::to_string),
+            ),
+        }
+    }
+
+    /// RFC 3339: a date, or a time in UTC.
+    pub fn print(&self, when: &When) -> String {
+        match when {
+            When::Date(date) => date.to_string(),
+            _ => print_instant(self.instant(when)),
+        }
+    }
+}
+
+/// RFC 3339 in UTC.
+pub fn print_instant(seconds: i64) -> String {
+    Timestamp::from_second(seconds).map_or_else(|_| String::new(), |at| at.to_string())
+}
+
+/// The zone that a program named.
+pub fn named_zone(name: &str) -> Option<TimeZone> {
+    if name.eq_ignore_ascii_case("UTC") || name == "Z" {
+        return Some(TimeZone::UTC);
+    }
+    TimeZone::get(name).ok()
+}
+
+/// Reads the times of a request. `local` is the calendar's zone, for a session that stays without one (`floating`).
+///
+/// # Errors
+/// The fields that cannot be read.
+pub fn read(fields: &Fields, floating: Option<&TimeZone>) -> Result<Span, Vec<FieldError>> {
+    let one = |field: &str, reason: &str| vec![FieldError::new(field, reason)];
+    let zone = match (&fields.timezone, floating) {
+        (Some(name), _) => named_zone(name)
+            .ok_or_else(|| one("timezone", "not a time zone of the IANA database"))?,
+        (None, Some(local)) => local.clone(),
+        (None, None) => TimeZone::UTC,
+    };
+    let start = fields
+        .start
+        .as_deref()
+        .ok_or_else(|| one("start", "is required"))?;
+    if fields.all_day {
+        let start =
+            read_date(start, &zone).ok_or_else(|| one("start", "not a date (YYYY-MM-DD)"))?;
+        let end = match &fields.end {
+            Some(end) => {
+                read_date(end, &zone).ok_or_else(|| one("end", "not a date (YYYY-MM-DD)"))?
+            }
+            None => start
+                .tomorrow()
+                .map_err(|_| one("start", "beyond the year 9999"))?,
+        };
+        if end <= start {
+            return Err(one(
+                "end",
+                "must lie after start: it is the date after the last day",
+            ));
+        }
+        return Ok(Span {
+            start: When::Date(start),
+            end: When::Date(end),
+        });
+    }
+    let end = fields
+        .end
+        .as_deref()
+        .ok_or_else(|| one("end", "is required"))?;
+    let wrong = "not a time of RFC 3339, such as 2026-11-20T09:00:00Z";
+    let start = read_time(start, &zone).ok_or_else(|| one("start", wrong))?;
+    let end = read_time(end, &zone).ok_or_else(|| one("end", wrong))?;
+    if end <= start {
+        return Err(one("end", "must lie after start"));
+    }
+    let form = |at: Timestamp| -> When {
+        let civil = zone.to_datetime(at);
+        match (&fields.timezone, floating) {
+            (None, Some(_)) => When::Floating(civil),
+            _ if zone == TimeZone::UTC => When::Utc(civil),
+            _ => When::Zoned {
+                at: civil,
+                tzid: zone.iana_name().unwrap_or("UTC").to_string(),
+            },
+        }
+    };
+    Ok(Span {
+        start: form(start),
+        end: form(end),
+    })
+}
+
+/// A point in time: with `Z` or an offset, or in `zone`. Whole seconds.
+pub fn read_time(text: &str, zone: &TimeZone) -> Option<Timestamp> {
+    let text = text.trim();
+    let at = match text.parse::<Timestamp>() {
+        Ok(at) => at,
+        Err(_) if text.len() > 10 => {
+            let civil: DateTime = text.parse().ok()?;
+            zone.to_ambiguous_timestamp(civil).compatible().ok()?
+        }
+        Err(_) => return None,
+    };
+    let year = TimeZone::UTC.to_datetime(at).year();
+    if !(1..=9998).contains(&year) {
+        return None;
+    }
+    Timestamp::from_second(at.as_second()).ok()
+}
+
+fn read_date(text: &str, zone: &TimeZone) -> Option<Date> {
+    match text.trim() {
+        date if date.len() == 10 => date.parse().ok(),
+        time => Some(zone.to_datetime(read_time(time, zone)?).date()),
+    }
+}
+
+/// Writes changed times into the VEVENT. `Ok(true)`: something has changed.
+///
+/// # Errors
+/// The fields that cannot be written.
+pub(super) fn write<'t>(
+    editor: &Editor<'_, 't>,
+    old: &Fields,
+    new: &Fields,
+    patch: &mut Patch<'t>,
+) -> Result<bool, Vec<FieldError>> {
+    let same = (&old.start, &old.end, &old.timezone, old.all_day)
+        == (&new.start, &new.end, &new.timezone, new.all_day);
+    if same {
+        return Ok(false);
+    }
+    let event = editor.event;
+    let before = span_of(event);
+    let floats = before
+        .as_ref()
+        .is_some_and(|span| matches!(span.start, When::Floating(_)));
+    let after = read(new, floats.then_some(&editor.times.local))?;
+    patch.set(event, "DTSTART", line("DTSTART", &after.start));
+    patch.set(event, "DTEND", line("DTEND", &after.end));
+    patch.remove_all(event, "DURATION");
+    if let Some(before) = before.filter(|before| before.start != after.start) {
+        let shift = Shift {
+            times: editor.times,
+            from: before.start,
+            to: after.start,
+        };
+        if event.property("RECURRENCE-ID").is_none() {
+            shift.exceptions(event, old.recurrence == new.recurrence, patch);
+            shift.overrides(event, patch);
+        }
+    }
+    Ok(true)
+}
+
+/// The content line of a date or time.
+pub fn line(name: &str, when: &When) -> String {
+    let params: Vec<_> = when.param().into_iter().collect();
+    content_line(name, &params, &when.to_string())
+}
+
+/// A series whose first instance moves takes its exceptions along: an EXDATE or RECURRENCE-ID names an instance by
+/// its time, and would name none any more.
+struct Shift<'e, 't> {
+    times: &'e Times<'t>,
+    from: When,
+    to: When,
+}
+
+impl<'t> Shift<'_, 't> {
+    /// The same instance in the moved series.
+    fn moved(&self, instance: &When) -> Option<When> {
+        let civil = match (instance, &self.from) {
+            (When::Utc(_), When::Zoned { .. }) => {
+                let at = Timestamp::from_second(self.times.instant(instance)).ok()?;
+                self.times.zone(&self.from).to_datetime(at)
+            }
+            _ => instance.civil(),
+        };
+        let delta = self.to.civil().duration_since(self.from.civil());
+        Some(self.to.with_civil(civil.checked_add(delta).ok()?))
+    }
+
+    fn exceptions(&self, event: Component<'t>, unchanged: bool, patch: &mut Patch<'t>) {
+        let names = ["EXDATE", "RDATE"].into_iter().filter(|_| unchanged);
+        for property in names.flat_map(|name| event.properties_named(name)) {
+            let Ok(instances) = When::list(property) else {
+                continue;
+            };
+            let moved: Option<Vec<When>> = instances.iter().map(|when| self.moved(when)).collect();
+            let Some(moved) = moved.filter(|list| !list.is_empty()) else {
+                continue;
+            };
+            let values: Vec<String> = moved.iter().map(When::to_string).collect();
+            let params: Vec<_> = self.to.param().into_iter().collect();
+            patch.replace(
+                property,
+                content_line(property.name(), &params, &values.join(",")),
+            );
+        }
+    }
+
+    fn overrides(&self, master: Component<'t>, patch: &mut Patch<'t>) {
+        let siblings = master
+            .parent()
+            .into_iter()
+            .flat_map(|parent| parent.children_named("VEVENT"));
+        for property in siblings.filter_map(|other| other.property("RECURRENCE-ID")) {
+            if let Some(moved) = When::of(property).ok().and_then(|when| self.moved(&when)) {
+                patch.replace(property, recurrence_id(property, &moved));
+            }
+        }
+    }
+}
+
+/// RANGE stays (RFC 5545 §3.2.13).
+fn recurrence_id(property: Property<'_>, when: &When) -> String {
+    let mut params: Vec<_> = when.param().into_iter().collect();
+    let range = property.param("RANGE");
+    params.extend(range.as_deref().map(|range| ("RANGE", range)));
+    content_line("RECURRENCE-ID", &params, &when.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fields(start: &str, end: &str, zone: &str, all_day: bool) -> Fields {
+        let there = |text: &str| Some(text.to_string()).filter(|text| !text.is_empty());
+        Fields {
+            start: there(start),
+            end: there(end),
+            timezone: there(zone),
+            all_day,
+            ..Fields::default()
+        }
+    }
+
+    #[test]
+    fn times_are_read_in_every_form() {
+        for (start, end, zone, all_day, printed) in [
+            (
+                "2026-11-20T09:00:00Z",
+                "2026-11-20T10:00:00Z",
+                "",
+                false,
+                "DTSTART:20261120T090000Z",
+            ),
+            (
+                "2026-11-20T09:00:00+01:00",
+                "2026-11-20T10:00:00+01:00",
+                "",
+                false,
+                "DTSTART:20261120T080000Z",
+            ),
+            (
+                "2026-11-20T08:00:00Z",
+                "2026-11-20T09:00:00Z",
+                "Europe/Berlin",
+                false,
+                "DTSTART;TZID=Europe/Berlin:20261120T090000",
+            ),
+            (
+                "2026-11-20T09:00",
+                "2026-11-20T10:00",
+                "Europe/Berlin",
+                false,
+                "DTSTART;TZID=Europe/Berlin:20261120T090000",
+            ),
+            (
+                "2026-11-20T09:00:00",
+                "2026-11-20T10:00:00",
+                "utc",
+                false,
+                "DTSTART:20261120T090000Z",
+            ),
+            ("2026-11-20", "", "", true, "DTSTART;VALUE=DATE:20261120"),
+            (
+                "2026-11-20T23:30:00Z",
+                "2026-11-22",
+                "Europe/Berlin",
+                true,
+                "DTSTART;VALUE=DATE:20261121",
+            ),
+        ] {
+            let span = read(&fields(start, end, zone, all_day), None).unwrap();
+            assert_eq!(line("DTSTART", &span.start).trim_end(), printed, "{start}");
+        }
+    }
+
+    #[test]
+    fn wrong_times_name_their_field() {
+        for (start, end, zone, all_day, field) in [
+            ("", "2026-11-20T10:00:00Z", "", false, "start"),
+            ("2026-11-20T09:00:00Z", "", "", false, "end"),
+            ("tomorrow", "2026-11-20T10:00:00Z", "", false, "start"),
+            ("2026-11-20", "2026-11-20T10:00:00Z", "", false, "start"),
+            (
+                "2026-11-20T09:00:00Z",
+                "2026-11-20T09:00:00Z",
+                "",
+                false,
+                "end",
+            ),
+            (
+                "2026-11-20T09:00:00Z",
+                "2026-11-20T10:00:00Z",
+                "Mars/Base",
+                false,
+                "timezone",
+            ),
+            ("2026-11-20", "2026-11-20", "", true, "end"),
+            ("2026-13-40", "", "", true, "start"),
+        ] {
+            let wrong = read(&fields(start, end, zone, all_day), None).unwrap_err();
+            assert_eq!(wrong[0].field, field, "{start} {end} {zone}");
+        }
+    }
+}
