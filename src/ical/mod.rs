@@ -10,3 +10,4 @@ pub mod text;
 pub mod tree;
 pub mod value;
 pub mod write;
+pub mod zone;

@@ -1,0 +1,109 @@
+//! Time zones: from a TZID to offsets, and from offsets to a VTIMEZONE. RFC 5545 §3.2.19, §3.6.5; RFC 7809.
+//!
+//! `name` knows what TZIDs mean, `rules` evaluates a VTIMEZONE, [`Zones`] decides between the two for an
+//! object, [`vtimezone`] writes one. Offsets of named zones are jiff's (its bundled tz database).
+//!
+//! *A local time that does not exist?* It is read with the offset before the gap (§3.3.5), so it moves
+//! forward by the gap. *One that exists twice?* The first one is meant (§3.3.5).
+//!
+//! *A TZID that is an IANA name and a VTIMEZONE that says otherwise?* Within the span of time that the
+//! caller names, agreement means the IANA zone, any difference means the object's own rules.
+
+mod generate;
+mod name;
+mod resolve;
+mod rules;
+#[cfg(test)]
+mod tests;
+
+pub use generate::vtimezone;
+pub use name::iana_for_tzid;
+pub use resolve::Zones;
+pub use rules::Rules;
+
+use super::rrule::civil;
+use jiff::Timestamp;
+use jiff::civil::DateTime;
+use jiff::tz::{Offset, TimeZone};
+use std::sync::Arc;
+
+/// A time zone. Cloning is cheap.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Zone {
+    Utc,
+    /// Seconds east of UTC, always.
+    Fixed(i32),
+    /// A zone of the tz database.
+    Iana(TimeZone),
+    /// The rules of an object's own VTIMEZONE.
+    Rules(Arc<Rules>),
+}
+
+impl Zone {
+    /// What a TZID means by itself: an IANA name (also behind a `/vendor/version/` prefix), else a Windows
+    /// name or another well-known alias.
+    pub fn named(tzid: &str) -> Option<Zone> {
+        name::iana(tzid).or_else(|| name::alias(tzid))
+    }
+
+    /// The tz database's name.
+    pub fn iana_name(&self) -> Option<&str> {
+        match self {
+            Zone::Utc => Some("UTC"),
+            Zone::Iana(zone) => zone.iana_name(),
+            Zone::Fixed(_) | Zone::Rules(_) => None,
+        }
+    }
+
+    /// The instant of a local time, in seconds since 1970-01-01T00:00:00Z.
+    pub fn to_instant(&self, local: DateTime) -> i64 {
+        self.instant_of(civil::seconds(local))
+    }
+
+    /// The local time of an instant. Saturates at the ends of what jiff can say.
+    pub fn to_civil(&self, instant: i64) -> DateTime {
+        let local = self.local_of(instant).clamp(civil::MIN, civil::MAX);
+        civil::date_time(local).unwrap_or(DateTime::MAX)
+    }
+
+    /// [`Zone::to_instant`] on local seconds (see [`civil::seconds`]).
+    pub fn instant_of(&self, local: i64) -> i64 {
+        match self {
+            Zone::Utc => local,
+            Zone::Fixed(offset) => local - i64::from(*offset),
+            Zone::Iana(zone) => iana_instant(zone, local).unwrap_or(local),
+            Zone::Rules(rules) => rules.instant_of(local),
+        }
+    }
+
+    /// The local seconds of an instant.
+    pub fn local_of(&self, instant: i64) -> i64 {
+        instant.saturating_add(self.offset_at(instant).into())
+    }
+
+    /// Seconds east of UTC at an instant.
+    pub fn offset_at(&self, instant: i64) -> i32 {
+        match self {
+            Zone::Utc => 0,
+            Zone::Fixed(offset) => *offset,
+            Zone::Iana(zone) => {
+                Timestamp::from_second(instant).map_or(0, |at| zone.to_offset(at).seconds())
+            }
+            Zone::Rules(rules) => rules.offset_at(instant),
+        }
+    }
+}
+
+/// jiff's "compatible" choice is the RFC's: the offset before the gap, the first of the two.
+fn iana_instant(zone: &TimeZone, local: i64) -> Option<i64> {
+    let ambiguous = zone.to_ambiguous_timestamp(civil::date_time(local)?);
+    ambiguous.compatible().ok().map(Timestamp::as_second)
+}
+
+/// A zone of one offset.
+pub(super) fn fixed(offset: i32) -> Option<Zone> {
+    Offset::from_seconds(offset).ok().map(|_| match offset {
+        0 => Zone::Utc,
+        offset => Zone::Fixed(offset),
+    })
+}
