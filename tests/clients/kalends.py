@@ -39,12 +39,12 @@ def event(uid, summary="Consultation", start="20261120T090000Z", end="20261120T1
 
 
 def binary():
-    given = os.environ.get("KALENDS_BINARY")
+    given = os.environ.get("KALENDS_TEST_BINARY")
     found = [given] if given else [str(ROOT / "target" / kind / "kalends") for kind in ("debug", "release")]
     for path in found:
         if os.access(path, os.X_OK):
             return path
-    raise SystemExit(f"no binary at {' or '.join(found)}: cargo build first, or set KALENDS_BINARY")
+    raise SystemExit(f"no binary at {' or '.join(found)}: cargo build first, or set KALENDS_TEST_BINARY")
 
 
 def shared():
