@@ -1,11 +1,14 @@
 //! The RFC 5545 family, pure: text in, text and arithmetic out. No IO, no clock, no dice.
 
 pub mod busy;
+pub mod join;
+pub mod object;
 pub mod parse;
 pub mod property;
 pub mod query;
 pub mod rrule;
 pub mod session;
+pub mod split;
 pub mod text;
 pub mod tree;
 pub mod value;

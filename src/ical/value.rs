@@ -61,7 +61,8 @@ impl When {
         let bytes = value.trim_ascii().as_bytes();
         let read = || -> Option<When> {
             let date = date(bytes.get(..8)?)?;
-            if bytes.len() == 8 {
+            // Google has written `20131210Z` for a DATE.
+            if matches!(&bytes[8..], [] | [b'Z']) {
                 return Some(When::Date(date));
             }
             if !matches!(bytes.get(8)?, b'T' | b't') {
@@ -231,8 +232,8 @@ impl Duration {
         }
     }
 
-    /// Reads `[+-]P[nW][nD][T[nH][nM][nS]]`: at least one part, each at most once and in this order, digits after `T`.
-    /// Weeks beside other parts and hours beside seconds are taken, as every reader does.
+    /// Reads `[+-]P[nW][nD][T[nH][nM][nS]]`: at least one part, each at most once and in this order, one behind a `T`.
+    /// Weeks beside other parts, hours beside seconds, and weeks and days behind the `T` are taken, as readers do.
     pub fn parse(value: &str) -> Result<Duration, BadValue> {
         duration(value.trim_ascii().as_bytes()).ok_or_else(|| BadValue::new("DURATION", value))
     }
@@ -267,9 +268,8 @@ impl Duration {
     }
 }
 
-/// The designators in their order; those before `T` are nominal.
-const DATE_PARTS: [u8; 2] = *b"WD";
-const TIME_PARTS: [(u8, u64); 3] = [(b'H', 3600), (b'M', 60), (b'S', 1)];
+/// The designators in their order, and the seconds that each stands for; none for the nominal ones.
+const PARTS: [(u8, u64); 5] = [(b'W', 0), (b'D', 0), (b'H', 3600), (b'M', 60), (b'S', 1)];
 
 fn duration(text: &[u8]) -> Option<Duration> {
     let (negative, rest) = match text {
@@ -282,31 +282,24 @@ fn duration(text: &[u8]) -> Option<Duration> {
         negative,
         ..Duration::default()
     };
-    let mut parts = 0;
-    for unit in DATE_PARTS {
-        if let Some(n) = part(&mut rest, unit) {
-            *(if unit == b'W' {
-                &mut read.weeks
-            } else {
-                &mut read.days
-            }) = n;
-            parts += 1;
+    let mut empty = true;
+    let mut timed = false;
+    for (unit, factor) in PARTS {
+        if let Some(after) = rest.strip_prefix(b"T").filter(|_| !timed) {
+            (rest, timed, empty) = (after, true, true);
         }
+        let Some(n) = part(&mut rest, unit) else {
+            continue;
+        };
+        match unit {
+            b'W' => read.weeks = n,
+            b'D' => read.days = n,
+            _ if timed => read.seconds += u64::from(n) * factor,
+            _ => return None,
+        }
+        empty = false;
     }
-    if let Some(time) = rest.strip_prefix(b"T") {
-        rest = time;
-        let before = parts;
-        for (unit, factor) in TIME_PARTS {
-            if let Some(n) = part(&mut rest, unit) {
-                read.seconds += u64::from(n) * factor;
-                parts += 1;
-            }
-        }
-        if parts == before {
-            return None;
-        }
-    }
-    (rest.is_empty() && parts > 0).then_some(read)
+    (rest.is_empty() && !empty).then_some(read)
 }
 
 /// Takes `<digits><unit>` off the front, or nothing.
@@ -373,25 +366,21 @@ pub enum Period {
 }
 
 impl Period {
-    /// Reads `start/end` or `start/duration`. Both times have the same zone.
+    /// Reads `start/end` or `start/duration`. Both times have the same zone. A period of whole days, which the RFC does
+    /// not have, is taken too.
     pub fn parse(value: &str, tzid: Option<&str>) -> Result<Period, BadValue> {
         let bad = || BadValue::new("PERIOD", value);
         let (start, rest) = value.trim_ascii().split_once('/').ok_or_else(bad)?;
-        let start = When::parse(start, tzid)
-            .ok()
-            .filter(|when| !when.is_date())
-            .ok_or_else(bad)?;
+        let start = When::parse(start, tzid).map_err(|_| bad())?;
         if rest.starts_with(['P', '+', '-']) {
-            let duration = Duration::parse(rest)
-                .ok()
-                .filter(|d| !d.negative)
-                .ok_or_else(bad)?;
+            let duration = Duration::parse(rest).ok().filter(|length| !length.negative);
+            let duration = duration.ok_or_else(bad)?;
             return Ok(Period::Lasting { start, duration });
         }
         let end = When::parse(rest, tzid)
             .ok()
-            .filter(|when| !when.is_date())
-            .ok_or_else(bad)?;
+            .filter(|end| end.is_date() == start.is_date());
+        let end = end.ok_or_else(bad)?;
         Ok(Period::Explicit { start, end })
     }
 
@@ -520,6 +509,7 @@ mod tests {
             ("19970630T235960Z", None, "19970630T235959Z", "utc"),
             ("20261231T240000", None, "20270101T000000", "floating"),
             (" 20240229 ", None, "20240229", "date"),
+            ("20131210Z", None, "20131210", "date"),
             ("00010101T000000", None, "00010101T000000", "floating"),
         ];
         for (text, tzid, printed, form) in cases {
@@ -575,6 +565,7 @@ mod tests {
             ("P0D", (false, 0, 0, 0), "PT0S"),
             ("PT36H", (false, 0, 0, 129_600), "PT36H"),
             ("PT90M", (false, 0, 0, 5400), "PT1H30M"),
+            ("PT1W2D3H", (false, 1, 2, 10_800), "P9DT3H"),
         ];
         for (text, (negative, weeks, days, seconds), printed) in cases {
             let read = Duration::parse(text).unwrap();
@@ -600,7 +591,8 @@ mod tests {
             "P1",
             "PD",
             "P1H",
-            "PT1D",
+            "P1DTT1H",
+            "PT1HT1M",
             "P1D1W",
             "PT1M1H",
             "--P1D",
@@ -623,7 +615,7 @@ mod tests {
         }
         for text in [
             "19970101T180000Z",
-            "19970101/19970102",
+            "19970101/19970102T000000",
             "19970101T180000Z/",
             "19970101T180000Z/-PT1H",
             "/PT1H",
