@@ -15,6 +15,7 @@ use super::{Invalid, Kind, Object, Violation, short};
 use crate::ical::rrule::Rule;
 use crate::ical::tree::{Component, Limits, Property, Severity, Tree};
 use crate::ical::value::{Rdate, When, items};
+use crate::ical::zone::Zone;
 
 /// What a calendar takes.
 #[derive(Debug, Clone)]
@@ -45,14 +46,9 @@ impl Default for Rules {
             max_date_time: None,
             max_instances: None,
             max_attendees: None,
-            known_zone: is_iana,
+            known_zone: |tzid| Zone::named(tzid).is_some(),
         }
     }
-}
-
-/// Does jiff's time zone database have it? Vendors' prefixes and Windows names are not known to this.
-fn is_iana(tzid: &str) -> bool {
-    jiff::tz::TimeZoneDatabase::bundled().get(tzid).is_ok()
 }
 
 /// Checks bytes against every rule and gives the tree on which [`Object::read`] will succeed.
