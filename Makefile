@@ -20,8 +20,8 @@ clients: ## python-caldav, vdirsyncer and others against the real binary
 crash: ## kill -9 under write load, 100 times
 	.ci/test crash --kills 100
 
-bench: ## criterion-free measurements of the pure core; docs/performance.md has those of the server
-	cargo bench
+bench: ## the release binary under load, each answer checked (docs/performance.md)
+	.ci/bench
 
 fuzz: ## parser, recurrence and XML against mangled input, 20 minutes each (FUZZ_SECONDS=60 for a short look)
 	.ci/fuzz
