@@ -213,7 +213,7 @@ class Server:
                     return
             except OSError:
                 pass
-            time.sleep(0.02)
+            time.sleep(0.002)
         raise AssertionError(f"the server is not ready after {seconds} s:\n{self.words()}")
 
     def words(self):
