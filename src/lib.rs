@@ -11,6 +11,7 @@
 //! | 1 | [`model`] nouns, rights, errors, addresses · [`config`] · [`clock`] · [`seal`] · [`wire`] bodies of requests and answers · [`metrics`] |
 //! | 0 | [`ical`] iCalendar text and arithmetic · [`xml`] bounded reading, streaming writing |
 
+pub mod api;
 pub mod app;
 pub mod auth;
 pub mod clock;

@@ -109,6 +109,11 @@ const HTTP_BELOW: &[(&str, &[&str], &str)] = &[
         "credentials come in a header",
     ),
     (
+        "app",
+        &["utoipa::ToSchema"],
+        "the shapes of sessions, which the API describes",
+    ),
+    (
         "config",
         &["http::Uri"],
         "addresses among the settings are checked",

@@ -172,6 +172,13 @@ fn component(
     out.extend_from_slice(content_line("END", &[], &name).as_bytes());
 }
 
+/// A component's own lines in the form that every fetcher takes.
+pub fn verbatim(part: Component<'_>) -> String {
+    let mut out = Vec::new();
+    component(part, "", &mut When::clone, &mut |_, _| {}, &mut out);
+    String::from_utf8_lossy(&out).into_owned()
+}
+
 fn unfolded(property: Property<'_>) -> String {
     let mut line = property.name().to_string();
     for param in property.params() {

@@ -2,13 +2,14 @@
 
 use jiff::Timestamp;
 use jiff::civil::{Date, DateTime};
-use jiff::tz::TimeZone;
 
 use super::edit::Editor;
 use super::fields::{FieldError, Fields};
+use crate::ical::rrule::civil;
 use crate::ical::tree::{Component, Property, Tree};
 use crate::ical::value::{Duration, When};
 use crate::ical::write::{Patch, content_line};
+use crate::ical::zone::{Zone, Zones};
 
 /// When an event is, in its own forms.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,33 +50,43 @@ fn later(when: &When, seconds: i64) -> Option<When> {
     Some(when.with_civil(at))
 }
 
+/// UTC as a zone.
+pub const UTC: Zone = Zone::Fixed(0);
+const DAY: i64 = 86_400;
+
 /// What an object's times mean: its own zones, and the calendar's for times without one.
 pub struct Times<'t> {
-    pub tree: &'t Tree<'t>,
+    zones: Zones<'t>,
     /// Zone of floating times and dates.
-    pub local: TimeZone,
+    pub local: Zone,
 }
 
 impl<'t> Times<'t> {
-    pub fn of(tree: &'t Tree<'t>, local: TimeZone) -> Times<'t> {
-        Times { tree, local }
+    pub fn of(tree: &'t Tree<'t>, local: Zone) -> Times<'t> {
+        Times {
+            zones: Zones::of(tree),
+            local,
+        }
     }
 
-    /// The zone of a time; UTC where a TZID means nothing.
-    pub fn zone(&self, when: &When) -> TimeZone {
+    /// The zone of a time; the calendar's where a TZID means nothing.
+    pub fn zone(&self, when: &When) -> Zone {
         match when {
-            When::Utc(_) => TimeZone::UTC,
+            When::Utc(_) => UTC,
             When::Date(_) | When::Floating(_) => self.local.clone(),
-            When::Zoned { tzid, .. } => TimeZone::get(tzid).unwrap_or(TimeZone::UTC),
+            When::Zoned { at, tzid } => {
+                let near = civil::seconds(*at);
+                let found = self
+                    .zones
+                    .resolve(tzid, Some((near - 2 * DAY, near + 2 * DAY)));
+                found.unwrap_or_else(|| self.local.clone())
+            }
         }
     }
 
     /// Seconds since 1970 UTC.
     pub fn instant(&self, when: &When) -> i64 {
-        self.zone(when)
-            .to_ambiguous_timestamp(when.civil())
-            .compatible()
-            .map_or(0, |at| at.as_second())
+        self.zone(when).to_instant(when.civil())
     }
 
     /// The name beside a time: an IANA name, `UTC`, or nothing for a time without zone.
@@ -106,24 +117,24 @@ pub fn print_instant(seconds: i64) -> String {
 }
 
 /// The zone that a program named.
-pub fn named_zone(name: &str) -> Option<TimeZone> {
+pub fn named_zone(name: &str) -> Option<Zone> {
     if name.eq_ignore_ascii_case("UTC") || name == "Z" {
-        return Some(TimeZone::UTC);
+        return Some(UTC);
     }
-    TimeZone::get(name).ok()
+    Zone::named(name)
 }
 
 /// Reads the times of a request. `local` is the calendar's zone, for a session that stays without one (`floating`).
 ///
 /// # Errors
 /// The fields that cannot be read.
-pub fn read(fields: &Fields, floating: Option<&TimeZone>) -> Result<Span, Vec<FieldError>> {
+pub fn read(fields: &Fields, floating: Option<&Zone>) -> Result<Span, Vec<FieldError>> {
     let one = |field: &str, reason: &str| vec![FieldError::new(field, reason)];
     let zone = match (&fields.timezone, floating) {
         (Some(name), _) => named_zone(name)
             .ok_or_else(|| one("timezone", "not a time zone of the IANA database"))?,
         (None, Some(local)) => local.clone(),
-        (None, None) => TimeZone::UTC,
+        (None, None) => UTC,
     };
     let start = fields
         .start
@@ -161,15 +172,15 @@ pub fn read(fields: &Fields, floating: Option<&TimeZone>) -> Result<Span, Vec<Fi
     if end <= start {
         return Err(one("end", "must lie after start"));
     }
-    let form = |at: Timestamp| -> When {
-        let civil = zone.to_datetime(at);
-        match (&fields.timezone, floating) {
-            (None, Some(_)) => When::Floating(civil),
-            _ if zone == TimeZone::UTC => When::Utc(civil),
-            _ => When::Zoned {
+    let form = |at: i64| -> When {
+        let civil = zone.to_civil(at);
+        match (&fields.timezone, floating, zone.iana_name()) {
+            (None, Some(_), _) => When::Floating(civil),
+            (_, _, Some(name)) => When::Zoned {
                 at: civil,
-                tzid: zone.iana_name().unwrap_or("UTC").to_string(),
+                tzid: name.to_string(),
             },
+            (_, _, None) => When::Utc(civil),
         }
     };
     Ok(Span {
@@ -178,28 +189,22 @@ pub fn read(fields: &Fields, floating: Option<&TimeZone>) -> Result<Span, Vec<Fi
     })
 }
 
-/// A point in time: with `Z` or an offset, or in `zone`. Whole seconds.
-pub fn read_time(text: &str, zone: &TimeZone) -> Option<Timestamp> {
+/// A point in time, in seconds since 1970 UTC: with `Z` or an offset, or in `zone`. Fractions are dropped.
+pub fn read_time(text: &str, zone: &Zone) -> Option<i64> {
     let text = text.trim();
     let at = match text.parse::<Timestamp>() {
-        Ok(at) => at,
-        Err(_) if text.len() > 10 => {
-            let civil: DateTime = text.parse().ok()?;
-            zone.to_ambiguous_timestamp(civil).compatible().ok()?
-        }
+        Ok(at) => at.as_second(),
+        Err(_) if text.len() > 10 => zone.to_instant(text.parse::<DateTime>().ok()?),
         Err(_) => return None,
     };
-    let year = TimeZone::UTC.to_datetime(at).year();
-    if !(1..=9998).contains(&year) {
-        return None;
-    }
-    Timestamp::from_second(at.as_second()).ok()
+    let year = UTC.to_civil(at).year();
+    (1..=9998).contains(&year).then_some(at)
 }
 
-fn read_date(text: &str, zone: &TimeZone) -> Option<Date> {
+fn read_date(text: &str, zone: &Zone) -> Option<Date> {
     match text.trim() {
         date if date.len() == 10 => date.parse().ok(),
-        time => Some(zone.to_datetime(read_time(time, zone)?).date()),
+        time => Some(zone.to_civil(read_time(time, zone)?).date()),
     }
 }
 
@@ -259,10 +264,10 @@ impl<'t> Shift<'_, 't> {
     /// The same instance in the moved series.
     fn moved(&self, instance: &When) -> Option<When> {
         let civil = match (instance, &self.from) {
-            (When::Utc(_), When::Zoned { .. }) => {
-                let at = Timestamp::from_second(self.times.instant(instance)).ok()?;
-                self.times.zone(&self.from).to_datetime(at)
-            }
+            (When::Utc(_), When::Zoned { .. }) => self
+                .times
+                .zone(&self.from)
+                .to_civil(self.times.instant(instance)),
             _ => instance.civil(),
         };
         let delta = self.to.civil().duration_since(self.from.civil());

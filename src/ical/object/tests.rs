@@ -7,9 +7,7 @@ fn calendar(inside: &str) -> String {
 }
 
 fn event(inside: &str) -> String {
-    calendar(&format!(
-        "BEGIN:VEVENT\nUID:1\n{inside}END:VEVENT\n"
-    ))
+    calendar(&format!("BEGIN:VEVENT\nUID:1\n{inside}END:VEVENT\n"))
 }
 
 const ZONE: &str = "BEGIN:VTIMEZONE\nTZID:Here\nBEGIN:STANDARD\nDTSTART:16010101T000000\nTZOFFSETFROM:+0100\n\

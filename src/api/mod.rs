@@ -1,0 +1,4 @@
+//! JSON over HTTP (PRODUCT §6): everything under `/api/v1/`.
+
+pub mod problem;
+pub mod request;
