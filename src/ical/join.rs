@@ -25,7 +25,7 @@ impl Join {
 
     /// Adds the components of one object.
     pub fn push(&mut self, object: &[u8], out: &mut Vec<u8>) {
-        let (start, mut new) = (out.len(), Vec::new());
+        let (start, mut new) = (out.len(), HashSet::new());
         if self.scan(object, out, &mut new).is_some() {
             self.zones.extend(new);
         } else {
@@ -40,7 +40,7 @@ impl Join {
     }
 
     /// The quick way: looks at no more than how each line begins. `None` where that does not suffice.
-    fn scan(&self, object: &[u8], out: &mut Vec<u8>, new: &mut Vec<Vec<u8>>) -> Option<()> {
+    fn scan(&self, object: &[u8], out: &mut Vec<u8>, new: &mut HashSet<Vec<u8>>) -> Option<()> {
         let (mut at, mut depth, mut start, mut zone) = (0, 0usize, 0, false);
         while at < object.len() {
             let end = at + memchr::memchr(b'\n', &object[at..])? + 1;
@@ -92,12 +92,8 @@ impl Join {
     }
 
     /// Notes a TZID that this stream does not have yet.
-    fn is_new(&self, tzid: &[u8], new: &mut Vec<Vec<u8>>) -> bool {
-        let is_new = !self.zones.contains(tzid) && new.iter().all(|other| other != tzid);
-        if is_new {
-            new.push(tzid.to_owned());
-        }
-        is_new
+    fn is_new(&self, tzid: &[u8], new: &mut HashSet<Vec<u8>>) -> bool {
+        !self.zones.contains(tzid) && new.insert(tzid.to_owned())
     }
 }
 

@@ -5,7 +5,7 @@
 //! The reverse is [`super::join`].
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 
 use super::object::Kind;
@@ -22,6 +22,9 @@ pub struct Split<'t> {
     /// Components that are no object and no time zone: nothing a calendar can store.
     pub others: Vec<Component<'t>>,
     zones: HashMap<Cow<'t, str>, Component<'t>>,
+    /// VERSION, PRODID and CALSCALE for what comes from each root; made once, since looking for a property passes by
+    /// all components.
+    frames: Vec<Vec<u8>>,
 }
 
 /// The components of one object.
@@ -36,6 +39,7 @@ pub struct Group<'t> {
     /// Older versions of some of them: same RECURRENCE-ID (or none), lower SEQUENCE, or the same and earlier in the
     /// stream. They are not part of the document.
     pub superseded: Vec<Component<'t>>,
+    frame: usize,
 }
 
 /// Sorts the components of a stream into objects. Linear in its size.
@@ -45,9 +49,11 @@ pub fn split<'t>(tree: &'t Tree<'t>) -> Split<'t> {
         groups: Vec::new(),
         others: Vec::new(),
         zones: HashMap::new(),
+        frames: Vec::new(),
     };
     let mut index: HashMap<(Kind, Cow<'t, str>), usize> = HashMap::new();
     for root in tree.roots() {
+        split.frames.push(frame(root));
         if !root.is("VCALENDAR") {
             split.take(root, &mut index);
             continue;
@@ -88,6 +94,7 @@ impl<'t> Split<'t> {
                 kind,
                 components: Vec::new(),
                 superseded: Vec::new(),
+                frame: self.frames.len().saturating_sub(1),
             });
         }
         self.groups[at].components.push(component);
@@ -101,7 +108,9 @@ impl<'t> Split<'t> {
         }
         let mut out = Vec::new();
         out.extend_from_slice(b"BEGIN:VCALENDAR\r\n");
-        self.frame(group, &mut out);
+        if let Some(frame) = self.frames.get(group.frame) {
+            out.extend_from_slice(frame);
+        }
         for zone in self.zones_of(group) {
             lines(&mut out, zone.raw());
         }
@@ -139,41 +148,20 @@ impl<'t> Split<'t> {
                 .all(|fault| fault.severity == super::tree::Severity::Odd)
     }
 
-    /// VERSION, PRODID and CALSCALE as the group's own VCALENDAR has them.
-    fn frame(&self, group: &Group<'t>, out: &mut Vec<u8>) {
-        out.extend_from_slice(b"VERSION:2.0\r\n");
-        let calendar = group
-            .components
-            .first()
-            .and_then(|component| component.parent());
-        let own = |name| calendar.and_then(|calendar| calendar.property(name));
-        match own("PRODID") {
-            Some(prodid) => lines(out, prodid.raw()),
-            None => out.extend_from_slice(b"PRODID:-//Kalends//Import//EN\r\n"),
-        }
-        if let Some(scale) = own("CALSCALE") {
-            lines(out, scale.raw());
-        }
-    }
-
     /// The VTIMEZONEs that the group's TZIDs name, in the order of their first use.
     fn zones_of(&self, group: &Group<'t>) -> Vec<Component<'t>> {
         let mut zones: Vec<Component<'t>> = Vec::new();
         if self.zones.is_empty() {
             return zones;
         }
+        let mut known = HashSet::new();
         let mut inside: Vec<Component<'t>> = group.components.iter().rev().copied().collect();
         while let Some(component) = inside.pop() {
-            for property in component.properties() {
-                let zone = property
-                    .param("TZID")
-                    .and_then(|tzid| self.zones.get(&tzid));
-                if let Some(zone) =
-                    zone.filter(|zone| zones.iter().all(|has| has.index() != zone.index()))
-                {
-                    zones.push(*zone);
-                }
-            }
+            let tzids = component
+                .properties()
+                .filter_map(|property| property.param("TZID"));
+            let used = tzids.filter_map(|tzid| self.zones.get(&tzid));
+            zones.extend(used.filter(|zone| known.insert(zone.index())));
             inside.extend(component.children());
         }
         zones
@@ -206,6 +194,21 @@ impl<'t> Group<'t> {
             .partition(|_| lost.next().unwrap_or(false));
         (self.superseded, self.components) = (superseded, components);
     }
+}
+
+/// VERSION, PRODID and CALSCALE as a VCALENDAR has them.
+fn frame(root: Component<'_>) -> Vec<u8> {
+    let calendar = Some(root).filter(|root| root.is("VCALENDAR"));
+    let own = |name| calendar.and_then(|calendar| calendar.property(name));
+    let mut out = b"VERSION:2.0\r\n".to_vec();
+    match own("PRODID") {
+        Some(prodid) => lines(&mut out, prodid.raw()),
+        None => out.extend_from_slice(b"PRODID:-//Kalends//Import//EN\r\n"),
+    }
+    if let Some(scale) = own("CALSCALE") {
+        lines(&mut out, scale.raw());
+    }
+    out
 }
 
 fn sequence(component: Component<'_>) -> i64 {

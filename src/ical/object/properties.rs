@@ -125,20 +125,20 @@ const PROPERTIES: [Row; 43] = [
 /// The first of a component's own properties that is wrong. `within` is the component's [`bit`].
 /// The same value twice is taken: it has one meaning.
 pub(super) fn check(component: Component<'_>, within: u16) -> Result<(), Invalid> {
-    let mut seen = 0u64;
+    let mut firsts: [Option<Property<'_>>; PROPERTIES.len()] = [None; PROPERTIES.len()];
     for property in component.properties() {
         let Some(index) = PROPERTIES.iter().position(|row| property.is(row.name)) else {
             continue;
         };
         let row = &PROPERTIES[index];
-        if row.once & within != 0 && seen & (1 << index) != 0 {
-            let first = component.property(row.name);
-            if first.is_some_and(|first| first.value() != property.value()) {
+        match firsts[index] {
+            None => firsts[index] = Some(property),
+            Some(first) if row.once & within != 0 && first.value() != property.value() => {
                 let reason = format!("a second {} in {}", row.name, component.name());
                 return Err(Invalid::data(property.line(), reason));
             }
+            Some(_) => {}
         }
-        seen |= 1 << index;
         value(row, property).map_err(|(precondition, reason)| {
             let reason = format!("{}: {reason}", row.name);
             Invalid::new(precondition, Some(property.line()), reason)

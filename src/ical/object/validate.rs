@@ -8,6 +8,9 @@
 //! property, DTEND before DTSTART, an instance overridden twice, bytes that XML cannot carry.
 //! An override of an instance that its rule does not have is taken: a server that edits the rule leaves such behind.
 
+use std::borrow::Cow;
+use std::collections::HashSet;
+
 use jiff::civil::{DateTime, Time};
 
 use super::properties::{self, within};
@@ -155,10 +158,15 @@ fn check_object(object: &Object<'_>, rules: &Rules) -> Result<(), Invalid> {
     for timezone in &object.timezones {
         check_timezone(*timezone, rules)?;
     }
+    let tzids = object
+        .timezones
+        .iter()
+        .filter_map(|zone| zone.property("TZID"));
+    let described: HashSet<Cow<'_, str>> = tzids.map(Property::text).collect();
     for component in object.components() {
         check_component(component)?;
         check_times(component)?;
-        check_zones(component, object, rules)?;
+        check_zones(component, &described, rules)?;
         check_limits(component, rules)?;
     }
     check_overrides(object)?;
@@ -250,7 +258,7 @@ fn check_times(component: Component<'_>) -> Result<(), Invalid> {
 /// RFC 4791 §4.1: every TZID has its VTIMEZONE, or a name that is known.
 fn check_zones(
     component: Component<'_>,
-    object: &Object<'_>,
+    described: &HashSet<Cow<'_, str>>,
     rules: &Rules,
 ) -> Result<(), Invalid> {
     let mut checked = String::new();
@@ -258,21 +266,25 @@ fn check_zones(
         let Some(tzid) = property.param("TZID") else {
             continue;
         };
-        if tzid.is_empty() || *tzid == checked {
+        if tzid.is_empty() || *tzid == checked || !needs_zone(property) {
             continue;
         }
-        let described =
-            |zone: &Component<'_>| zone.property("TZID").is_some_and(|id| id.text() == tzid);
-        let used = items(&property.value()).any(|value| {
-            When::parse(value, Some("")).is_ok_and(|when| matches!(when, When::Floating(_)))
-        });
-        if used && !object.timezones.iter().any(described) && !(rules.known_zone)(&tzid) {
+        if !described.contains(&*tzid) && !(rules.known_zone)(&tzid) {
             let reason = format!("TZID {} has no VTIMEZONE and is not known", short(&tzid));
             return Err(Invalid::resource(property.line(), reason));
         }
         checked = tzid.into_owned();
     }
-    Ok(())
+    let mut children = component.children();
+    children.try_for_each(|child| check_zones(child, described, rules))
+}
+
+/// Has it a local time, so that its TZID matters? Those in UTC have been seen with one.
+fn needs_zone(property: Property<'_>) -> bool {
+    let local = |value| matches!(When::parse(value, None), Ok(When::Floating(_)));
+    items(&property.value())
+        .flat_map(|item| item.split('/'))
+        .any(local)
 }
 
 /// The limits that hold for each component by itself.
