@@ -1,6 +1,8 @@
 //! The RFC 5545 family, pure: text in, text and arithmetic out. No IO, no clock, no dice.
 
 pub mod busy;
+#[cfg(any(test, fuzzing))]
+pub mod invariants;
 pub mod join;
 pub mod object;
 pub mod parse;

@@ -110,10 +110,11 @@ pub fn decode_param(raw: &str) -> Cow<'_, str> {
 }
 
 /// A parameter value for output: circumflex escapes for what quotes cannot hold (RFC 6868 §3.1), quotes where the
-/// value has a colon, semicolon or comma. Other control characters are dropped.
+/// value has a colon, semicolon or comma, or a blank at an end. Other control characters are dropped.
 pub fn encode_param(text: &str) -> String {
     let mut raw = String::with_capacity(text.len() + 2);
-    let quoted = text.contains([':', ';', ',']);
+    let blank_ends = text.starts_with([' ', '\t']) || text.ends_with([' ', '\t']);
+    let quoted = blank_ends || text.contains([':', ';', ',']);
     if quoted {
         raw.push('"');
     }

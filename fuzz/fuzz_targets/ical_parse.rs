@@ -1,0 +1,6 @@
+//! Any bytes are parsed, read, edited, judged, split and joined as `kalends::ical::invariants` promises.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|bytes: &[u8]| kalends::ical::invariants::hold(bytes));
