@@ -20,5 +20,6 @@ pub mod feeds;
 pub mod ical;
 pub mod model;
 pub mod seal;
+pub mod store;
 pub mod wire;
 pub mod xml;

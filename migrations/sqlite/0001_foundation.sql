@@ -1,7 +1,8 @@
 -- Times are whole seconds since 1970-01-01T00:00:00Z unless a column says otherwise; flags are 0 or 1.
 -- Same tables and columns as ../postgres/0001_foundation.sql: a test compares the two.
+-- `autoincrement` where an id is seen outside (sync tokens name the calendar's): it is never given out twice.
 
--- One row a fact about the whole installation (schema checks, keys for hashed UIDs, server id).
+-- One row a fact about the whole installation (keys for hashed UIDs, server id).
 create table meta (
   name  text primary key not null,
   value text not null
@@ -9,19 +10,19 @@ create table meta (
 
 -- Users, groups and resources (rooms). `seq` numbers changes of the calendar home: which calendars are bound there.
 create table principal (
-  id           integer primary key,
-  kind         text not null,                 -- user | group | resource
-  name         text not null unique,          -- in addresses; may change, see principal_alias
-  display_name text not null,
-  password     text,                          -- argon2id PHC string; none: app passwords only
-  admin        integer not null default 0,
-  second_factor integer not null default 0,   -- 1: DAV takes app passwords only
-  seq          integer not null default 0,
-  created      integer not null,
-  disabled     integer                        -- since when; none: active
+  id            integer primary key autoincrement,
+  kind          text not null,                    -- user | group | resource
+  name          text not null unique,             -- in addresses; may change, see principal_alias
+  display_name  text not null,
+  password      text,                             -- argon2id PHC string; none: app passwords only
+  admin         integer not null default 0,
+  second_factor integer not null default 0,       -- 1: DAV takes app passwords only
+  seq           integer not null default 0,
+  created       integer not null,
+  disabled      integer                           -- since when; none: active
 ) strict;
 
--- Calendar user addresses: mail addresses, lower case. The first one is the address shown.
+-- Calendar user addresses: mail addresses, lower case, without spaces. The first one is the address shown.
 create table principal_address (
   address      text primary key not null,
   principal_id integer not null references principal(id) on delete cascade,
@@ -34,6 +35,7 @@ create table principal_alias (
   name         text primary key not null,
   principal_id integer not null references principal(id) on delete cascade
 ) strict, without rowid;
+create index principal_alias_owner on principal_alias(principal_id);
 
 create table membership (
   group_id  integer not null references principal(id) on delete cascade,
@@ -45,8 +47,8 @@ create index membership_member on membership(member_id, group_id);
 -- A calendar has an id of its own; where it appears is a binding. `seq` is its sync number and the lock of its
 -- writers; `props_seq` numbers property changes, which the home's sync token sees and the calendar's does not.
 create table calendar (
-  id          integer primary key,
-  owner_id    integer not null references principal(id) on delete cascade,
+  id          integer primary key autoincrement,
+  owner_id    integer not null references principal(id),
   kind        text not null default 'calendar',   -- calendar | sessions
   components  text not null default 'VEVENT,VTODO,VJOURNAL',
   timezone    text not null default '',           -- IANA name, or a whole VTIMEZONE document; '' = UTC
@@ -60,7 +62,8 @@ create table calendar (
   modified    integer not null,
   deleted     integer                             -- since when it is in the trash (unbound, kept for trash_days)
 ) strict;
-create index calendar_owner on calendar(owner_id);
+create index calendar_owner on calendar(owner_id, kind);
+create index calendar_trash on calendar(deleted) where deleted is not null;
 
 -- (home, slug) -> calendar. The owner's binding and those of sharees are rows of one table.
 create table binding (
@@ -90,58 +93,69 @@ create table access_grant (
 ) strict, without rowid;
 create index access_grant_principal on access_grant(principal_id);
 
--- One calendar object resource, verbatim. `seq` is the calendar's seq of its last change.
+-- The tables of objects have no foreign keys: each would cost a lookup on every write. Rows go away with
+-- their calendar in one place (store/retention.rs), and `verify` looks for strays.
+
+-- What is known of a calendar object resource, apart from its text. Clustered by name, so that listing a calendar
+-- reads neighbouring pages and no texts. `seq` is the calendar's seq of its last change.
 create table object (
-  id           integer primary key,
-  calendar_id  integer not null references calendar(id) on delete cascade,
+  calendar_id  integer not null,
   name         text not null,
+  id           integer not null,                  -- of its text, its occurrences and its properties
   uid          text not null,
   component    text not null,
   etag         text not null,
   schedule_tag text,
   seq          integer not null,
-  born_seq     integer not null,                  -- the calendar's seq when the name appeared
+  born_seq     integer not null,                  -- the calendar's seq when the name appeared, be it with an earlier object
   size         integer not null,
+  created      integer not null,
+  modified     integer not null,
   starts       integer,                           -- extent over all instances, widened by a day where local; none: unbounded
   ends         integer,
   indexed_from integer,                           -- occurrences are indexed from here on; none: from the first
   indexed_to   integer,                           -- occurrences are indexed up to here; none: all of them are
   needs_object integer not null default 0,        -- 1: the occurrence index alone may not answer for it
-  session      integer not null default 0,          -- 1: has session fields, which a client's PUT may drop and we carry forward
+  session      integer not null default 0,        -- 1: has session fields, which a client's PUT may drop and we carry forward
   occurrences  text not null default '',          -- digest of its occurrence rows: unchanged ones are not rewritten
-  created      integer not null,
-  modified     integer not null,
-  body         blob not null
-) strict;
-create unique index object_name on object(calendar_id, name, etag, id);
-create unique index object_name_once on object(calendar_id, name);
+  primary key (calendar_id, name)
+) strict, without rowid;
 create unique index object_uid on object(calendar_id, uid);
 create unique index object_seq on object(calendar_id, seq);
--- Objects for which the index alone may not answer: other components, and series reaching beyond it.
-create index object_unindexed on object(calendar_id, component) where needs_object = 1;
+-- Objects that a question about a range must ask themselves: always, or beyond what is indexed.
+create index object_unindexed on object(calendar_id) where needs_object = 1;
 create index object_horizon on object(calendar_id, indexed_to) where indexed_to is not null;
+create index object_past on object(calendar_id, indexed_from) where indexed_from is not null;
+
+-- The text itself, byte for byte, with the key of its object.
+create table object_body (
+  id          integer primary key,
+  calendar_id integer not null,
+  name        text not null,
+  body        blob not null
+) strict;
 
 -- Names that were removed, for sync.
 create table object_removed (
-  calendar_id integer not null references calendar(id) on delete cascade,
+  calendar_id integer not null,
   name        text not null,
   seq         integer not null,
-  born_seq    integer not null,
+  born_seq    integer not null,                   -- tokens older than this never knew the name
   at          integer not null,
   primary key (calendar_id, name)
 ) strict, without rowid;
-create index object_removed_seq on object_removed(calendar_id, seq);
+create unique index object_removed_seq on object_removed(calendar_id, seq);
+create index object_removed_at on object_removed(at);
 
 -- Instances of objects. `span` is a length class (see store/occurrences.rs), so that a range query reads a few short
--- index ranges whatever the length of the longest event. With local = 1 times are civil seconds, as if UTC.
+-- index ranges whatever the length of the longest event. Odd classes are local: times are civil seconds, as if UTC.
 create table occurrence (
   calendar_id integer not null,
   span        integer not null,
   starts      integer not null,
-  ends        integer not null,
-  object_id   integer not null references object(id) on delete cascade,
+  object_id   integer not null,
   rid         integer not null,                   -- the instance's original start
-  local       integer not null,
+  ends        integer not null,
   busy        integer not null,                   -- 0 free, 1 busy, 2 tentative, 3 unavailable
   primary key (calendar_id, span, starts, object_id, rid)
 ) strict, without rowid;
@@ -160,8 +174,8 @@ create table property (
 
 -- Versions that were replaced or deleted.
 create table object_version (
-  id           integer primary key,
-  calendar_id  integer not null references calendar(id) on delete cascade,
+  id           integer primary key autoincrement,
+  calendar_id  integer not null,
   name         text not null,
   uid          text not null,
   etag         text not null,
@@ -177,7 +191,7 @@ create index object_version_at on object_version(at);
 -- Secrets that programs and devices type in: 160 random bits, kept as a hash only.
 -- kind: app_password | api_token.
 create table credential (
-  id           integer primary key,
+  id           integer primary key autoincrement,
   kind         text not null,
   principal_id integer not null references principal(id) on delete cascade,
   label        text not null,
@@ -190,7 +204,7 @@ create table credential (
 create index credential_principal on credential(principal_id, kind);
 
 create table feed (
-  id           integer primary key,
+  id           integer primary key autoincrement,
   principal_id integer not null references principal(id) on delete cascade,
   token_hash   text not null unique,
   token_sealed blob not null,                     -- so that its owner can see the address again
@@ -211,3 +225,4 @@ create table feed_calendar (
   calendar_id integer not null references calendar(id) on delete cascade,
   primary key (feed_id, calendar_id)
 ) strict, without rowid;
+create index feed_calendar_calendar on feed_calendar(calendar_id);

@@ -1,0 +1,100 @@
+//! A fresh database for a test: SQLite in a folder of its own, or, when `KALENDS_TEST_POSTGRES` holds an address, a
+//! schema of its own there. Both go away with the value.
+
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use super::{DatabaseUrl, Store, StoreOptions};
+
+/// A store over a database that nobody else has.
+pub struct Fresh {
+    pub store: Store,
+    /// Where it is, to open it a second time.
+    pub url: DatabaseUrl,
+    place: Place,
+}
+
+enum Place {
+    Folder(PathBuf),
+    Schema { server: String, name: String },
+}
+
+impl std::ops::Deref for Fresh {
+    type Target = Store;
+    fn deref(&self) -> &Store {
+        &self.store
+    }
+}
+
+/// A name that no other test has, in this process or another one.
+fn unique() -> String {
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    let since = std::time::SystemTime::UNIX_EPOCH.elapsed().map_or(0, |d| d.as_nanos());
+    format!("kalends_test_{}_{since}_{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed))
+}
+
+impl Fresh {
+    /// An empty database on the engine that the environment names.
+    ///
+    /// # Panics
+    /// When it cannot be made: a test cannot go on then.
+    pub async fn new() -> Fresh {
+        match std::env::var("KALENDS_TEST_POSTGRES") {
+            Ok(server) if !server.is_empty() => Fresh::postgres(server).await,
+            _ => Fresh::sqlite().await,
+        }
+    }
+
+    /// # Panics
+    /// As [`Fresh::new`].
+    pub async fn sqlite() -> Fresh {
+        let folder = std::env::temp_dir().join(unique());
+        std::fs::create_dir_all(&folder).expect("a folder for the test's database");
+        let url = DatabaseUrl::Sqlite(folder.join("kalends.sqlite"));
+        Fresh::at(url, Place::Folder(folder)).await
+    }
+
+    async fn postgres(server: String) -> Fresh {
+        let name = unique();
+        on_server(&server, &format!("create schema {name}")).await.expect("a schema for the test");
+        let sign = if server.contains('?') { '&' } else { '?' };
+        let url = DatabaseUrl::Postgres(format!("{server}{sign}options=-csearch_path%3D{name}"));
+        Fresh::at(url, Place::Schema { server, name }).await
+    }
+
+    async fn at(url: DatabaseUrl, place: Place) -> Fresh {
+        let store = Store::open(&url, &StoreOptions::default()).await.expect("the test's database opens");
+        Fresh { store, url, place }
+    }
+
+    /// The same database opened a second time, as another server would.
+    ///
+    /// # Panics
+    /// As [`Fresh::new`].
+    pub async fn again(&self) -> Store {
+        Store::open(&self.url, &StoreOptions::default()).await.expect("the database opens a second time")
+    }
+}
+
+async fn on_server(server: &str, script: &str) -> crate::model::Result<()> {
+    use std::time::Duration;
+    super::postgres::Postgres::open(server, 1, Duration::from_secs(10))?.begin("").await?.script(script).await
+}
+
+impl Drop for Fresh {
+    fn drop(&mut self) {
+        match &self.place {
+            // What cannot be removed is in the folder for temporary files.
+            Place::Folder(folder) => drop(std::fs::remove_dir_all(folder)),
+            Place::Schema { server, name } => {
+                let (server, script) = (server.clone(), format!("drop schema {name} cascade"));
+                let clean = move || {
+                    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+                    runtime.block_on(on_server(&server, &script)).map_err(std::io::Error::other)
+                };
+                // A runtime cannot be made inside another one, so this is a thread's work.
+                drop(std::thread::spawn(clean).join());
+            }
+        }
+    }
+}
