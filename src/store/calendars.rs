@@ -6,7 +6,8 @@ use super::principals;
 use super::sql::{Row, Tx, args, sql};
 use crate::model::access::Privileges;
 use crate::model::{
-    Bound, Calendar, CalendarId, CalendarKind, ComponentSet, Error, Precondition, Principal, PrincipalId, Result,
+    Bound, Calendar, CalendarId, CalendarKind, ComponentSet, Error, Precondition, Principal,
+    PrincipalId, Result,
 };
 
 /// The level that owners have, above every grant.
@@ -70,7 +71,11 @@ macro_rules! bound {
 }
 
 pub(super) fn privileges(level: i64) -> Privileges {
-    if level == OWNER { Privileges::ALL } else { Privileges::of_level(level) }
+    if level == OWNER {
+        Privileges::ALL
+    } else {
+        Privileges::of_level(level)
+    }
 }
 
 fn calendar(row: &Row<'_>) -> Result<Calendar> {
@@ -79,7 +84,8 @@ fn calendar(row: &Row<'_>) -> Result<Calendar> {
         id: CalendarId(row.int(0)?),
         owner: PrincipalId(row.int(1)?),
         owner_name: row.text(2)?.to_string(),
-        kind: CalendarKind::parse(kind).ok_or_else(|| Error::Internal(format!("calendar of kind {kind}")))?,
+        kind: CalendarKind::parse(kind)
+            .ok_or_else(|| Error::Internal(format!("calendar of kind {kind}")))?,
         components: ComponentSet::parse(row.text(4)?),
         timezone: row.text(5)?.to_string(),
         transparent: row.flag(6)?,
@@ -104,9 +110,16 @@ fn bound(row: &Row<'_>) -> Result<Bound> {
 }
 
 /// The calendar at an address, with what `who` may do there (perhaps nothing).
-pub async fn find(tx: &mut Tx<'_>, who: PrincipalId, home_name: &str, slug: &str) -> Result<Option<Bound>> {
+pub async fn find(
+    tx: &mut Tx<'_>,
+    who: PrincipalId,
+    home_name: &str,
+    slug: &str,
+) -> Result<Option<Bound>> {
     let statement = sql!(
-        "select ", bound!(), " from principal h
+        "select ",
+        bound!(),
+        " from principal h
            join binding b on b.home_id = h.id and b.slug = $3
            join calendar c on c.id = b.calendar_id
            join principal o on o.id = c.owner_id
@@ -118,7 +131,9 @@ pub async fn find(tx: &mut Tx<'_>, who: PrincipalId, home_name: &str, slug: &str
 /// The calendars of a home that `who` may see something of, in slug order.
 pub async fn list(tx: &mut Tx<'_>, who: PrincipalId, home_name: &str) -> Result<Vec<Bound>> {
     let statement = sql!(
-        "select ", bound!(), " from principal h
+        "select ",
+        bound!(),
+        " from principal h
            join binding b on b.home_id = h.id
            join calendar c on c.id = b.calendar_id
            join principal o on o.id = c.owner_id
@@ -132,7 +147,9 @@ pub async fn list(tx: &mut Tx<'_>, who: PrincipalId, home_name: &str) -> Result<
 /// A calendar where it appears in its owner's home.
 pub async fn by_id(tx: &mut Tx<'_>, who: PrincipalId, id: CalendarId) -> Result<Option<Bound>> {
     let statement = sql!(
-        "select ", bound!(), " from calendar c
+        "select ",
+        bound!(),
+        " from calendar c
            join principal o on o.id = c.owner_id
            join binding b on b.calendar_id = c.id and b.home_id = c.owner_id
            join principal h on h.id = b.home_id
@@ -153,7 +170,9 @@ pub async fn default_calendar(tx: &mut Tx<'_>, owner: PrincipalId) -> Result<Opt
 
 async fn oldest(tx: &mut Tx<'_>, owner: PrincipalId, kind: &str) -> Result<Option<Bound>> {
     let statement = sql!(
-        "select ", bound!(), " from calendar c
+        "select ",
+        bound!(),
+        " from calendar c
            join principal o on o.id = c.owner_id
            join binding b on b.calendar_id = c.id and b.home_id = c.owner_id
            join principal h on h.id = b.home_id
@@ -165,7 +184,9 @@ async fn oldest(tx: &mut Tx<'_>, owner: PrincipalId, kind: &str) -> Result<Optio
 /// Counts a change of which calendars are bound in a home; the lock of that home.
 async fn lock_home(tx: &mut Tx<'_>, home: PrincipalId) -> Result<i64> {
     let statement = sql!("update principal set seq = seq + 1 where id = $1 returning seq");
-    tx.one(statement, &args![home], |row| row.int(0)).await?.ok_or(Error::NotFound)
+    tx.one(statement, &args![home], |row| row.int(0))
+        .await?
+        .ok_or(Error::NotFound)
 }
 
 /// Makes a calendar and binds it in its owner's home.
@@ -179,8 +200,17 @@ pub async fn create(tx: &mut Tx<'_>, new: &NewCalendar, now: i64) -> Result<Cale
     );
     let seq = lock_home(tx, new.home).await?;
     let components = new.components.print();
-    let values = args![new.home, new.kind.as_str(), &components, &new.timezone, new.transparent, now];
-    let id = tx.one(statement, &values, |row| Ok(CalendarId(row.int(0)?))).await?;
+    let values = args![
+        new.home,
+        new.kind.as_str(),
+        &components,
+        &new.timezone,
+        new.transparent,
+        now
+    ];
+    let id = tx
+        .one(statement, &values, |row| Ok(CalendarId(row.int(0)?)))
+        .await?;
     let id = id.ok_or_else(|| Error::Internal("the calendar was not stored".into()))?;
     insert_binding(tx, new.home, &new.slug, id, seq).await?;
     Ok(id)
@@ -195,12 +225,21 @@ pub async fn bind(tx: &mut Tx<'_>, home: PrincipalId, slug: &str, id: CalendarId
     insert_binding(tx, home, slug, id, seq).await
 }
 
-async fn insert_binding(tx: &mut Tx<'_>, home: PrincipalId, slug: &str, id: CalendarId, seq: i64) -> Result<()> {
+async fn insert_binding(
+    tx: &mut Tx<'_>,
+    home: PrincipalId,
+    slug: &str,
+    id: CalendarId,
+    seq: i64,
+) -> Result<()> {
     let statement = sql!(
         "insert into binding (home_id, slug, calendar_id, seq) values ($1, $2, $3, $4) on conflict (home_id, slug) do nothing"
     );
     if tx.execute(statement, &args![home, slug, id, seq]).await? == 0 {
-        return Err(Error::precondition(Precondition::ResourceMustBeNull, format!("there is a calendar {slug} already")));
+        return Err(Error::precondition(
+            Precondition::ResourceMustBeNull,
+            format!("there is a calendar {slug} already"),
+        ));
     }
     let back = sql!("delete from binding_removed where home_id = $1 and slug = $2");
     tx.execute(back, &args![home, slug]).await.map(drop)
@@ -214,17 +253,31 @@ pub async fn remove(tx: &mut Tx<'_>, home: PrincipalId, slug: &str, now: i64) ->
     let statement = sql!(
         "select c.id, c.owner_id from binding b join calendar c on c.id = b.calendar_id where b.home_id = $1 and b.slug = $2"
     );
-    let found = tx.one(statement, &args![home, slug], |row| Ok((row.int(0)?, row.int(1)?))).await?;
+    let found = tx
+        .one(statement, &args![home, slug], |row| {
+            Ok((row.int(0)?, row.int(1)?))
+        })
+        .await?;
     let (id, owner) = found.ok_or(Error::NotFound)?;
     if owner != home.0 {
         return unbind(tx, home, slug).await;
     }
     // Its row is the lock of writers: none of them is midway, and none comes after.
     lock(tx, CalendarId(id), now).await?;
-    tx.execute(sql!("update calendar set deleted = $2 where id = $1"), &args![id, now]).await?;
+    tx.execute(
+        sql!("update calendar set deleted = $2 where id = $1"),
+        &args![id, now],
+    )
+    .await?;
     // In the order of ids, as everywhere, so that two removals cannot wait for each other.
-    let homes = sql!("select home_id, slug from binding where calendar_id = $1 order by home_id, slug");
-    for (home, slug) in tx.all(homes, &args![id], |row| Ok((row.int(0)?, row.text(1)?.to_string()))).await? {
+    let homes =
+        sql!("select home_id, slug from binding where calendar_id = $1 order by home_id, slug");
+    for (home, slug) in tx
+        .all(homes, &args![id], |row| {
+            Ok((row.int(0)?, row.text(1)?.to_string()))
+        })
+        .await?
+    {
         unbind(tx, PrincipalId(home), &slug).await?;
     }
     Ok(())
@@ -232,7 +285,12 @@ pub async fn remove(tx: &mut Tx<'_>, home: PrincipalId, slug: &str, now: i64) ->
 
 async fn unbind(tx: &mut Tx<'_>, home: PrincipalId, slug: &str) -> Result<()> {
     let seq = lock_home(tx, home).await?;
-    let gone = tx.execute(sql!("delete from binding where home_id = $1 and slug = $2"), &args![home, slug]).await?;
+    let gone = tx
+        .execute(
+            sql!("delete from binding where home_id = $1 and slug = $2"),
+            &args![home, slug],
+        )
+        .await?;
     if gone == 0 {
         return Err(Error::NotFound);
     }
@@ -240,7 +298,9 @@ async fn unbind(tx: &mut Tx<'_>, home: PrincipalId, slug: &str) -> Result<()> {
         "insert into binding_removed (home_id, slug, seq) values ($1, $2, $3)
          on conflict (home_id, slug) do update set seq = $3"
     );
-    tx.execute(statement, &args![home, slug, seq]).await.map(drop)
+    tx.execute(statement, &args![home, slug, seq])
+        .await
+        .map(drop)
 }
 
 /// Brings a calendar back from the trash, to its owner's home.
@@ -248,24 +308,54 @@ async fn unbind(tx: &mut Tx<'_>, home: PrincipalId, slug: &str) -> Result<()> {
 /// # Errors
 /// `NotFound` when it is not in the trash, the precondition `resource-must-be-null` when the slug is taken.
 pub async fn restore(tx: &mut Tx<'_>, id: CalendarId, slug: &str) -> Result<()> {
-    let statement = sql!("update calendar set deleted = null where id = $1 and deleted is not null returning owner_id");
-    let owner = tx.one(statement, &args![id], |row| row.int(0)).await?.ok_or(Error::NotFound)?;
+    let statement = sql!(
+        "update calendar set deleted = null where id = $1 and deleted is not null returning owner_id"
+    );
+    let owner = tx
+        .one(statement, &args![id], |row| row.int(0))
+        .await?
+        .ok_or(Error::NotFound)?;
     bind(tx, PrincipalId(owner), slug, id).await
 }
 
 /// Removes a calendar for good, with its objects and their history.
 pub async fn purge(tx: &mut Tx<'_>, id: CalendarId) -> Result<()> {
-    let objects =
-        sql!("delete from property where owner_kind = 'object' and owner_id in (select id from object where calendar_id = $1)");
+    let objects = sql!(
+        "delete from property where owner_kind = 'object' and owner_id in (select id from object where calendar_id = $1)"
+    );
     tx.execute(objects, &args![id]).await?;
-    tx.execute(sql!("delete from property where owner_kind = 'calendar' and owner_id = $1"), &args![id]).await?;
-    tx.execute(sql!("delete from occurrence where calendar_id = $1"), &args![id]).await?;
-    tx.execute(sql!("delete from object_body where id in (select id from object where calendar_id = $1)"), &args![id])
+    tx.execute(
+        sql!("delete from property where owner_kind = 'calendar' and owner_id = $1"),
+        &args![id],
+    )
+    .await?;
+    tx.execute(
+        sql!("delete from occurrence where calendar_id = $1"),
+        &args![id],
+    )
+    .await?;
+    tx.execute(
+        sql!("delete from object_body where id in (select id from object where calendar_id = $1)"),
+        &args![id],
+    )
+    .await?;
+    tx.execute(
+        sql!("delete from object where calendar_id = $1"),
+        &args![id],
+    )
+    .await?;
+    tx.execute(
+        sql!("delete from object_removed where calendar_id = $1"),
+        &args![id],
+    )
+    .await?;
+    tx.execute(
+        sql!("delete from object_version where calendar_id = $1"),
+        &args![id],
+    )
+    .await?;
+    tx.execute(sql!("delete from calendar where id = $1"), &args![id])
         .await?;
-    tx.execute(sql!("delete from object where calendar_id = $1"), &args![id]).await?;
-    tx.execute(sql!("delete from object_removed where calendar_id = $1"), &args![id]).await?;
-    tx.execute(sql!("delete from object_version where calendar_id = $1"), &args![id]).await?;
-    tx.execute(sql!("delete from calendar where id = $1"), &args![id]).await?;
     Ok(())
 }
 
@@ -275,61 +365,107 @@ pub async fn purge(tx: &mut Tx<'_>, id: CalendarId) -> Result<()> {
 /// # Errors
 /// `NotFound` when it is gone, also to the trash.
 pub async fn lock(tx: &mut Tx<'_>, id: CalendarId, now: i64) -> Result<i64> {
-    let statement =
-        sql!("update calendar set seq = seq + 1, modified = $2 where id = $1 and deleted is null returning seq");
-    tx.one(statement, &args![id, now], |row| row.int(0)).await?.ok_or(Error::NotFound)
+    let statement = sql!(
+        "update calendar set seq = seq + 1, modified = $2 where id = $1 and deleted is null returning seq"
+    );
+    tx.one(statement, &args![id, now], |row| row.int(0))
+        .await?
+        .ok_or(Error::NotFound)
 }
 
 /// Counts a change of a calendar's properties.
 pub async fn touch_props(tx: &mut Tx<'_>, id: CalendarId, now: i64) -> Result<()> {
-    let statement = sql!("update calendar set props_seq = props_seq + 1, modified = $2 where id = $1");
+    let statement =
+        sql!("update calendar set props_seq = props_seq + 1, modified = $2 where id = $1");
     tx.execute(statement, &args![id, now]).await.map(drop)
 }
 
 pub async fn set_timezone(tx: &mut Tx<'_>, id: CalendarId, timezone: &str, now: i64) -> Result<()> {
-    let statement =
-        sql!("update calendar set timezone = $3, props_seq = props_seq + 1, modified = $2 where id = $1");
-    tx.execute(statement, &args![id, now, timezone]).await.map(drop)
+    let statement = sql!(
+        "update calendar set timezone = $3, props_seq = props_seq + 1, modified = $2 where id = $1"
+    );
+    tx.execute(statement, &args![id, now, timezone])
+        .await
+        .map(drop)
 }
 
-pub async fn set_transparent(tx: &mut Tx<'_>, id: CalendarId, transparent: bool, now: i64) -> Result<()> {
-    let statement =
-        sql!("update calendar set transparent = $3, props_seq = props_seq + 1, modified = $2 where id = $1");
-    tx.execute(statement, &args![id, now, transparent]).await.map(drop)
+pub async fn set_transparent(
+    tx: &mut Tx<'_>,
+    id: CalendarId,
+    transparent: bool,
+    now: i64,
+) -> Result<()> {
+    let statement = sql!(
+        "update calendar set transparent = $3, props_seq = props_seq + 1, modified = $2 where id = $1"
+    );
+    tx.execute(statement, &args![id, now, transparent])
+        .await
+        .map(drop)
 }
 
-pub async fn set_components(tx: &mut Tx<'_>, id: CalendarId, components: &ComponentSet, now: i64) -> Result<()> {
-    let statement =
-        sql!("update calendar set components = $3, props_seq = props_seq + 1, modified = $2 where id = $1");
-    tx.execute(statement, &args![id, now, &components.print()]).await.map(drop)
+pub async fn set_components(
+    tx: &mut Tx<'_>,
+    id: CalendarId,
+    components: &ComponentSet,
+    now: i64,
+) -> Result<()> {
+    let statement = sql!(
+        "update calendar set components = $3, props_seq = props_seq + 1, modified = $2 where id = $1"
+    );
+    tx.execute(statement, &args![id, now, &components.print()])
+        .await
+        .map(drop)
 }
 
 /// Who else may see a calendar, and how far (table `access_grant`), in the order of names.
 pub async fn grants(tx: &mut Tx<'_>, id: CalendarId) -> Result<Vec<(Principal, i64)>> {
     let statement = sql!(
-        "select ", principals::columns!(), ", g.level from access_grant g join principal p on p.id = g.principal_id
+        "select ",
+        principals::columns!(),
+        ", g.level from access_grant g join principal p on p.id = g.principal_id
           where g.calendar_id = $1 order by p.name"
     );
-    let read = |row: &Row<'_>| Ok((principals::principal(row, 0)?, row.int(principals::COLUMNS)?));
+    let read = |row: &Row<'_>| {
+        Ok((
+            principals::principal(row, 0)?,
+            row.int(principals::COLUMNS)?,
+        ))
+    };
     tx.all(statement, &args![id], read).await
 }
 
 /// Grants a level to somebody; 0 takes the grant back, and the calendar out of their home.
-pub async fn set_grant(tx: &mut Tx<'_>, id: CalendarId, to: PrincipalId, level: i64, now: i64) -> Result<()> {
+pub async fn set_grant(
+    tx: &mut Tx<'_>,
+    id: CalendarId,
+    to: PrincipalId,
+    level: i64,
+    now: i64,
+) -> Result<()> {
     touch_props(tx, id, now).await?;
     if level > 0 {
         let statement = sql!(
             "insert into access_grant (calendar_id, principal_id, level, created) values ($1, $2, $3, $4)
              on conflict (calendar_id, principal_id) do update set level = $3"
         );
-        return tx.execute(statement, &args![id, to, level, now]).await.map(drop);
+        return tx
+            .execute(statement, &args![id, to, level, now])
+            .await
+            .map(drop);
     }
-    tx.execute(sql!("delete from access_grant where calendar_id = $1 and principal_id = $2"), &args![id, to]).await?;
+    tx.execute(
+        sql!("delete from access_grant where calendar_id = $1 and principal_id = $2"),
+        &args![id, to],
+    )
+    .await?;
     let bound = sql!(
         "select b.slug from binding b join calendar c on c.id = b.calendar_id
           where b.calendar_id = $1 and b.home_id = $2 and c.owner_id <> $2"
     );
-    for slug in tx.all(bound, &args![id, to], |row| Ok(row.text(0)?.to_string())).await? {
+    for slug in tx
+        .all(bound, &args![id, to], |row| Ok(row.text(0)?.to_string()))
+        .await?
+    {
         unbind(tx, to, &slug).await?;
     }
     Ok(())
@@ -343,7 +479,10 @@ pub async fn home_state(tx: &mut Tx<'_>, home: PrincipalId) -> Result<HomeState>
            left join calendar c on c.id = b.calendar_id
           where p.id = $1 order by b.slug"
     );
-    let mut state = HomeState { seq: 0, calendars: Vec::new() };
+    let mut state = HomeState {
+        seq: 0,
+        calendars: Vec::new(),
+    };
     tx.each(statement, &args![home], |row| {
         state.seq = row.int(0)?;
         if let Some(id) = row.opt_int(1)? {
@@ -362,7 +501,15 @@ pub async fn home_state(tx: &mut Tx<'_>, home: PrincipalId) -> Result<HomeState>
 }
 
 /// Slugs that disappeared from a home after `seq`, with the numbers of those changes, in their order.
-pub async fn unbound_since(tx: &mut Tx<'_>, home: PrincipalId, seq: i64) -> Result<Vec<(String, i64)>> {
-    let statement = sql!("select slug, seq from binding_removed where home_id = $1 and seq > $2 order by seq");
-    tx.all(statement, &args![home, seq], |row| Ok((row.text(0)?.to_string(), row.int(1)?))).await
+pub async fn unbound_since(
+    tx: &mut Tx<'_>,
+    home: PrincipalId,
+    seq: i64,
+) -> Result<Vec<(String, i64)>> {
+    let statement =
+        sql!("select slug, seq from binding_removed where home_id = $1 and seq > $2 order by seq");
+    tx.all(statement, &args![home, seq], |row| {
+        Ok((row.text(0)?.to_string(), row.int(1)?))
+    })
+    .await
 }

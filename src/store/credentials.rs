@@ -19,7 +19,9 @@ impl CredentialKind {
     }
 
     pub fn parse(text: &str) -> Option<Self> {
-        [Self::AppPassword, Self::ApiToken].into_iter().find(|kind| kind.as_str() == text)
+        [Self::AppPassword, Self::ApiToken]
+            .into_iter()
+            .find(|kind| kind.as_str() == text)
     }
 }
 
@@ -56,7 +58,8 @@ fn credential(row: &Row<'_>) -> Result<Credential> {
     let kind = row.text(1)?;
     Ok(Credential {
         id: CredentialId(row.int(0)?),
-        kind: CredentialKind::parse(kind).ok_or_else(|| Error::Internal(format!("credential of kind {kind}")))?,
+        kind: CredentialKind::parse(kind)
+            .ok_or_else(|| Error::Internal(format!("credential of kind {kind}")))?,
         label: row.text(2)?.to_string(),
         scopes: row.text(3)?.to_string(),
         created: row.int(4)?,
@@ -71,37 +74,73 @@ pub async fn create(tx: &mut Tx<'_>, new: &NewCredential, now: i64) -> Result<Cr
         "insert into credential (kind, principal_id, label, hash, scopes, created)
          values ($1, $2, $3, $4, $5, $6) returning id"
     );
-    let values = args![new.kind.as_str(), new.principal, &new.label, &new.hash, &new.scopes, now];
-    let id = tx.one(statement, &values, |row| Ok(CredentialId(row.int(0)?))).await?;
+    let values = args![
+        new.kind.as_str(),
+        new.principal,
+        &new.label,
+        &new.hash,
+        &new.scopes,
+        now
+    ];
+    let id = tx
+        .one(statement, &values, |row| Ok(CredentialId(row.int(0)?)))
+        .await?;
     id.ok_or_else(|| Error::Internal("the credential was not stored".into()))
 }
 
 /// The credential with this hash, revoked or not.
 pub async fn by_hash(tx: &mut Tx<'_>, hash: &str) -> Result<Option<Credential>> {
     let statement = sql!(
-        "select ", columns!(), principals::columns!(), "
+        "select ",
+        columns!(),
+        principals::columns!(),
+        "
            from credential c join principal p on p.id = c.principal_id where c.hash = $1"
     );
     tx.one(statement, &args![hash], credential).await
 }
 
 /// Somebody's credentials, of one kind or all, oldest first, with those revoked.
-pub async fn list(tx: &mut Tx<'_>, principal: PrincipalId, kind: Option<CredentialKind>) -> Result<Vec<Credential>> {
+pub async fn list(
+    tx: &mut Tx<'_>,
+    principal: PrincipalId,
+    kind: Option<CredentialKind>,
+) -> Result<Vec<Credential>> {
     let statement = sql!(
-        "select ", columns!(), principals::columns!(), "
+        "select ",
+        columns!(),
+        principals::columns!(),
+        "
            from credential c join principal p on p.id = c.principal_id
           where c.principal_id = $1 and ($2 = '' or c.kind = $2) order by c.id"
     );
-    tx.all(statement, &args![principal, kind.map_or("", CredentialKind::as_str)], credential).await
+    tx.all(
+        statement,
+        &args![principal, kind.map_or("", CredentialKind::as_str)],
+        credential,
+    )
+    .await
 }
 
 /// Revokes a credential of `principal`. False: there is no such one in force.
-pub async fn revoke(tx: &mut Tx<'_>, id: CredentialId, principal: PrincipalId, now: i64) -> Result<bool> {
-    let statement = sql!("update credential set revoked = $3 where id = $1 and principal_id = $2 and revoked is null");
+pub async fn revoke(
+    tx: &mut Tx<'_>,
+    id: CredentialId,
+    principal: PrincipalId,
+    now: i64,
+) -> Result<bool> {
+    let statement = sql!(
+        "update credential set revoked = $3 where id = $1 and principal_id = $2 and revoked is null"
+    );
     Ok(tx.execute(statement, &args![id, principal, now]).await? > 0)
 }
 
 /// Notes that it was used.
 pub async fn touch(tx: &mut Tx<'_>, id: CredentialId, now: i64) -> Result<()> {
-    tx.execute(sql!("update credential set last_used = $2 where id = $1"), &args![id, now]).await.map(drop)
+    tx.execute(
+        sql!("update credential set last_used = $2 where id = $1"),
+        &args![id, now],
+    )
+    .await
+    .map(drop)
 }

@@ -42,7 +42,11 @@ pub struct Feed {
 
 impl std::fmt::Debug for Feed {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Feed({}, {} of {})", self.id, self.privacy, self.principal_name)
+        write!(
+            f,
+            "Feed({}, {} of {})",
+            self.id, self.privacy, self.principal_name
+        )
     }
 }
 
@@ -78,27 +82,44 @@ pub async fn create(tx: &mut Tx<'_>, new: &NewFeed, now: i64) -> Result<FeedId> 
          values ($1, $2, $3, $4, $5, $6, $7, $8, $9) returning id"
     );
     let values = args![
-        new.principal, &new.token_hash, new.token_sealed.as_slice(), &new.privacy, &new.comment, new.past_days,
-        new.future_days, new.expires, now,
+        new.principal,
+        &new.token_hash,
+        new.token_sealed.as_slice(),
+        &new.privacy,
+        &new.comment,
+        new.past_days,
+        new.future_days,
+        new.expires,
+        now,
     ];
-    let id = tx.one(statement, &values, |row| Ok(FeedId(row.int(0)?))).await?;
+    let id = tx
+        .one(statement, &values, |row| Ok(FeedId(row.int(0)?)))
+        .await?;
     let id = id.ok_or_else(|| Error::Internal("the feed was not stored".into()))?;
-    let calendar = sql!("insert into feed_calendar (feed_id, calendar_id) values ($1, $2) on conflict do nothing");
-    tx.execute_many(calendar, new.calendars.iter().map(|c| args![id, *c])).await?;
+    let calendar = sql!(
+        "insert into feed_calendar (feed_id, calendar_id) values ($1, $2) on conflict do nothing"
+    );
+    tx.execute_many(calendar, new.calendars.iter().map(|c| args![id, *c]))
+        .await?;
     Ok(id)
 }
 
 /// The feed with this secret, revoked and expired ones too.
 pub async fn by_hash(tx: &mut Tx<'_>, hash: &str) -> Result<Option<Feed>> {
-    let statement =
-        sql!("select ", columns!(), " from feed f join principal p on p.id = f.principal_id where f.token_hash = $1");
+    let statement = sql!(
+        "select ",
+        columns!(),
+        " from feed f join principal p on p.id = f.principal_id where f.token_hash = $1"
+    );
     tx.one(statement, &args![hash], feed).await
 }
 
 /// Somebody's feeds, oldest first, revoked ones too.
 pub async fn list(tx: &mut Tx<'_>, principal: PrincipalId) -> Result<Vec<Feed>> {
     let statement = sql!(
-        "select ", columns!(), " from feed f join principal p on p.id = f.principal_id
+        "select ",
+        columns!(),
+        " from feed f join principal p on p.id = f.principal_id
           where f.principal_id = $1 order by f.id"
     );
     tx.all(statement, &args![principal], feed).await
@@ -106,8 +127,13 @@ pub async fn list(tx: &mut Tx<'_>, principal: PrincipalId) -> Result<Vec<Feed>> 
 
 /// The calendars of a feed that its owner may still see something of, by id.
 pub async fn calendars(tx: &mut Tx<'_>, feed: &Feed) -> Result<Vec<Bound>> {
-    let statement = sql!("select calendar_id from feed_calendar where feed_id = $1 order by calendar_id");
-    let ids = tx.all(statement, &args![feed.id], |row| Ok(CalendarId(row.int(0)?))).await?;
+    let statement =
+        sql!("select calendar_id from feed_calendar where feed_id = $1 order by calendar_id");
+    let ids = tx
+        .all(statement, &args![feed.id], |row| {
+            Ok(CalendarId(row.int(0)?))
+        })
+        .await?;
     let mut found = Vec::with_capacity(ids.len());
     for id in ids {
         found.extend(calendars::by_id(tx, feed.principal, id).await?);
@@ -118,26 +144,38 @@ pub async fn calendars(tx: &mut Tx<'_>, feed: &Feed) -> Result<Vec<Bound>> {
 
 /// Revokes a feed of `principal`. False: there is no such one in force.
 pub async fn revoke(tx: &mut Tx<'_>, id: FeedId, principal: PrincipalId, now: i64) -> Result<bool> {
-    let statement = sql!("update feed set revoked = $3 where id = $1 and principal_id = $2 and revoked is null");
+    let statement = sql!(
+        "update feed set revoked = $3 where id = $1 and principal_id = $2 and revoked is null"
+    );
     Ok(tx.execute(statement, &args![id, principal, now]).await? > 0)
 }
 
 /// Notes who fetched it last.
 pub async fn fetched(tx: &mut Tx<'_>, id: FeedId, agent: &str, now: i64) -> Result<()> {
-    tx.execute(sql!("update feed set last_fetch = $2, last_agent = $3 where id = $1"), &args![id, now, agent])
-        .await
-        .map(drop)
+    tx.execute(
+        sql!("update feed set last_fetch = $2, last_agent = $3 where id = $1"),
+        &args![id, now, agent],
+    )
+    .await
+    .map(drop)
 }
 
 /// Gives a feed's secret another seal (`keys rotate`).
 pub async fn reseal(tx: &mut Tx<'_>, id: FeedId, sealed: &[u8]) -> Result<()> {
-    tx.execute(sql!("update feed set token_sealed = $2 where id = $1"), &args![id, sealed]).await.map(drop)
+    tx.execute(
+        sql!("update feed set token_sealed = $2 where id = $1"),
+        &args![id, sealed],
+    )
+    .await
+    .map(drop)
 }
 
 /// Feeds of everybody, by id, from after `after`.
 pub async fn page(tx: &mut Tx<'_>, after: i64, limit: i64) -> Result<Vec<Feed>> {
     let statement = sql!(
-        "select ", columns!(), " from feed f join principal p on p.id = f.principal_id
+        "select ",
+        columns!(),
+        " from feed f join principal p on p.id = f.principal_id
           where f.id > $1 order by f.id limit $2"
     );
     tx.all(statement, &args![after, limit], feed).await

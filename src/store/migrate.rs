@@ -38,7 +38,9 @@ fn pending(have: i64) -> Result<impl Iterator<Item = (i64, &'static Migration)>>
              install that version again, or restore a backup made before"
         )));
     }
-    Ok((1..).zip(MIGRATIONS).filter(move |(version, _)| *version > have))
+    Ok((1..)
+        .zip(MIGRATIONS)
+        .filter(move |(version, _)| *version > have))
 }
 
 pub(super) fn sqlite(connection: &Connection) -> Result<()> {
@@ -53,11 +55,22 @@ pub(super) fn sqlite(connection: &Connection) -> Result<()> {
 fn sqlite_scripts(connection: &Connection) -> Result<()> {
     let why = |e: rusqlite::Error| sqlite::error(&e);
     connection.execute_batch(TABLE).map_err(why)?;
-    let have = connection.query_row("select coalesce(max(version), 0) from migration", [], |row| row.get(0)).map_err(why)?;
+    let have = connection
+        .query_row(
+            "select coalesce(max(version), 0) from migration",
+            [],
+            |row| row.get(0),
+        )
+        .map_err(why)?;
     for (version, migration) in pending(have)? {
         connection
             .execute_batch(migration.sqlite)
-            .and_then(|()| connection.execute("insert into migration values (?1, ?2)", (version, migration.name)))
+            .and_then(|()| {
+                connection.execute(
+                    "insert into migration values (?1, ?2)",
+                    (version, migration.name),
+                )
+            })
             .map_err(|e| Error::Internal(format!("migration {}: {e}", migration.name)))?;
     }
     Ok(())
@@ -74,10 +87,20 @@ pub(super) async fn postgres(pool: &Postgres) -> Result<()> {
 
 async fn postgres_scripts(tx: &mut Tx<'_>) -> Result<()> {
     tx.script(TABLE).await?;
-    let have = tx.one(sql!("select coalesce(max(version), 0) from migration"), &[], |row| row.int(0)).await?;
+    let have = tx
+        .one(
+            sql!("select coalesce(max(version), 0) from migration"),
+            &[],
+            |row| row.int(0),
+        )
+        .await?;
     for (version, migration) in pending(have.unwrap_or(0))? {
         tx.script(migration.postgres).await?;
-        tx.execute(sql!("insert into migration (version, name) values ($1, $2)"), &args![version, migration.name]).await?;
+        tx.execute(
+            sql!("insert into migration (version, name) values ($1, $2)"),
+            &args![version, migration.name],
+        )
+        .await?;
     }
     Ok(())
 }

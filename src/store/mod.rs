@@ -55,13 +55,18 @@ impl DatabaseUrl {
     /// When it is neither.
     pub fn parse(text: &str) -> Result<DatabaseUrl> {
         if let Some(path) = text.strip_prefix("sqlite:").filter(|path| !path.is_empty()) {
-            let path = path.strip_prefix("//").filter(|rest| rest.starts_with('/')).unwrap_or(path);
+            let path = path
+                .strip_prefix("//")
+                .filter(|rest| rest.starts_with('/'))
+                .unwrap_or(path);
             return Ok(DatabaseUrl::Sqlite(path.into()));
         }
         if text.starts_with("postgres://") || text.starts_with("postgresql://") {
             return Ok(DatabaseUrl::Postgres(text.to_string()));
         }
-        Err(Error::bad("database_url: expected sqlite:PATH or postgres://…"))
+        Err(Error::bad(
+            "database_url: expected sqlite:PATH or postgres://…",
+        ))
     }
 }
 
@@ -91,7 +96,13 @@ pub struct StoreOptions {
 
 impl Default for StoreOptions {
     fn default() -> Self {
-        StoreOptions { cache_kib: 4096, mmap_mib: 64, queue: 1024, connections: 16, patience: Duration::from_secs(10) }
+        StoreOptions {
+            cache_kib: 4096,
+            mmap_mib: 64,
+            queue: 1024,
+            connections: 16,
+            patience: Duration::from_secs(10),
+        }
     }
 }
 
@@ -129,7 +140,11 @@ impl Store {
                     mmap: options.mmap_mib << 20,
                     busy: options.patience,
                 };
-                Backend::Sqlite(sqlite::Sqlite::open(settings, options.queue, migrate::sqlite)?)
+                Backend::Sqlite(sqlite::Sqlite::open(
+                    settings,
+                    options.queue,
+                    migrate::sqlite,
+                )?)
             }
             DatabaseUrl::Postgres(url) => {
                 let pool = postgres::Postgres::open(url, options.connections, options.patience)?;
@@ -137,7 +152,9 @@ impl Store {
                 Backend::Postgres(pool)
             }
         };
-        Ok(Store { backend: Arc::new(backend) })
+        Ok(Store {
+            backend: Arc::new(backend),
+        })
     }
 
     /// Several statements on one snapshot of the database. Keep it short: on SQLite it runs on the calling thread.

@@ -86,7 +86,10 @@ pub struct ObjectRow<'a> {
 pub enum Change<'r> {
     /// The object is new or was replaced.
     Changed(MemberRef<'r>),
-    Removed { name: &'r str, seq: i64 },
+    Removed {
+        name: &'r str,
+        seq: i64,
+    },
 }
 
 impl Change<'_> {
@@ -128,14 +131,27 @@ fn owned(row: &Row<'_>) -> Result<Member> {
 }
 
 fn stored(row: &Row<'_>) -> Result<StoredObject> {
-    let (body, calendar) = (row.bytes(COLUMNS)?.to_vec(), CalendarId(row.int(COLUMNS + 1)?));
-    Ok(StoredObject { calendar, member: owned(row)?, body })
+    let (body, calendar) = (
+        row.bytes(COLUMNS)?.to_vec(),
+        CalendarId(row.int(COLUMNS + 1)?),
+    );
+    Ok(StoredObject {
+        calendar,
+        member: owned(row)?,
+        body,
+    })
 }
 
 /// An object with its text.
-pub async fn get(tx: &mut Tx<'_>, calendar: CalendarId, name: &str) -> Result<Option<StoredObject>> {
+pub async fn get(
+    tx: &mut Tx<'_>,
+    calendar: CalendarId,
+    name: &str,
+) -> Result<Option<StoredObject>> {
     let statement = sql!(
-        "select ", columns!(), ", t.body, o.calendar_id from object o join object_body t on t.id = o.id
+        "select ",
+        columns!(),
+        ", t.body, o.calendar_id from object o join object_body t on t.id = o.id
           where o.calendar_id = $1 and o.name = $2"
     );
     tx.one(statement, &args![calendar, name], stored).await
@@ -144,29 +160,48 @@ pub async fn get(tx: &mut Tx<'_>, calendar: CalendarId, name: &str) -> Result<Op
 /// An object without its text.
 pub async fn head(tx: &mut Tx<'_>, calendar: CalendarId, name: &str) -> Result<Option<Head>> {
     let statement = sql!(
-        "select ", columns!(), ", o.session, o.occurrences from object o where o.calendar_id = $1 and o.name = $2"
+        "select ",
+        columns!(),
+        ", o.session, o.occurrences from object o where o.calendar_id = $1 and o.name = $2"
     );
     let read = |row: &Row<'_>| {
         let (session, occurrences) = (row.flag(COLUMNS)?, row.text(COLUMNS + 1)?.to_string());
-        Ok(Head { member: owned(row)?, session, occurrences })
+        Ok(Head {
+            member: owned(row)?,
+            session,
+            occurrences,
+        })
     };
     tx.one(statement, &args![calendar, name], read).await
 }
 
 /// The object of a calendar that has this UID.
 pub async fn by_uid(tx: &mut Tx<'_>, calendar: CalendarId, uid: &str) -> Result<Option<Member>> {
-    let statement = sql!("select ", columns!(), " from object o where o.calendar_id = $1 and o.uid = $2");
+    let statement = sql!(
+        "select ",
+        columns!(),
+        " from object o where o.calendar_id = $1 and o.uid = $2"
+    );
     tx.one(statement, &args![calendar, uid], owned).await
 }
 
 /// The objects with this UID in all calendars of `owner` that are not in the trash, oldest calendar first.
-pub async fn by_uid_anywhere(tx: &mut Tx<'_>, owner: PrincipalId, uid: &str) -> Result<Vec<(CalendarId, Member)>> {
+pub async fn by_uid_anywhere(
+    tx: &mut Tx<'_>,
+    owner: PrincipalId,
+    uid: &str,
+) -> Result<Vec<(CalendarId, Member)>> {
     let statement = sql!(
-        "select ", columns!(), ", o.calendar_id from calendar c
+        "select ",
+        columns!(),
+        ", o.calendar_id from calendar c
            join object o on o.calendar_id = c.id and o.uid = $2
           where c.owner_id = $1 and c.deleted is null order by c.id"
     );
-    tx.all(statement, &args![owner, uid], |row| Ok((CalendarId(row.int(COLUMNS)?), owned(row)?))).await
+    tx.all(statement, &args![owner, uid], |row| {
+        Ok((CalendarId(row.int(COLUMNS)?), owned(row)?))
+    })
+    .await
 }
 
 /// The object at an address, with what `who` may do with its calendar: all that a GET needs, in one statement.
@@ -178,7 +213,11 @@ pub async fn fetch(
     name: &str,
 ) -> Result<Option<Fetched>> {
     let statement = sql!(
-        "select ", columns!(), ", t.body, o.calendar_id, ", level!(), " from principal h
+        "select ",
+        columns!(),
+        ", t.body, o.calendar_id, ",
+        level!(),
+        " from principal h
            join binding b on b.home_id = h.id and b.slug = $3
            join calendar c on c.id = b.calendar_id
            join object o on o.calendar_id = c.id and o.name = $4
@@ -187,9 +226,13 @@ pub async fn fetch(
     );
     let read = |row: &Row<'_>| {
         let privileges = privileges(row.int(COLUMNS + 2)?);
-        Ok(Fetched { privileges, object: stored(row)? })
+        Ok(Fetched {
+            privileges,
+            object: stored(row)?,
+        })
     };
-    tx.one(statement, &args![who, home_name, slug, name], read).await
+    tx.one(statement, &args![who, home_name, slug, name], read)
+        .await
 }
 
 /// Members in the order of their names, from after `after`; `limit` of them at most.
@@ -207,94 +250,174 @@ where
     let values = args![calendar, after.unwrap_or(""), limit];
     if with_body {
         let statement = sql!(
-            "select ", columns!(), ", t.body from object o join object_body t on t.id = o.id
+            "select ",
+            columns!(),
+            ", t.body from object o join object_body t on t.id = o.id
               where o.calendar_id = $1 and o.name > $2 order by o.name limit $3"
         );
-        return tx.each(statement, &values, |row| each(with_text(row)?)).await;
+        return tx
+            .each(statement, &values, |row| each(with_text(row)?))
+            .await;
     }
-    let statement =
-        sql!("select ", columns!(), " from object o where o.calendar_id = $1 and o.name > $2 order by o.name limit $3");
+    let statement = sql!(
+        "select ",
+        columns!(),
+        " from object o where o.calendar_id = $1 and o.name > $2 order by o.name limit $3"
+    );
     tx.each(statement, &values, |row| each(member(row)?)).await
 }
 
 fn with_text<'r>(row: &'r Row<'_>) -> Result<MemberRef<'r>> {
-    Ok(MemberRef { body: row.bytes(COLUMNS)?, ..member(row)? })
+    Ok(MemberRef {
+        body: row.bytes(COLUMNS)?,
+        ..member(row)?
+    })
 }
 
 /// The members with these names, in the order of `names`; names that are not there are passed over.
-pub async fn many<F>(tx: &mut Tx<'_>, calendar: CalendarId, names: &[&str], with_body: bool, mut each: F) -> Result<()>
+pub async fn many<F>(
+    tx: &mut Tx<'_>,
+    calendar: CalendarId,
+    names: &[&str],
+    with_body: bool,
+    mut each: F,
+) -> Result<()>
 where
     F: FnMut(MemberRef<'_>) -> Result<()> + Send,
 {
     let sets = names.iter().map(|name| args![calendar, *name]);
     if with_body {
         let statement = sql!(
-            "select ", columns!(), ", t.body from object o join object_body t on t.id = o.id
+            "select ",
+            columns!(),
+            ", t.body from object o join object_body t on t.id = o.id
               where o.calendar_id = $1 and o.name = $2"
         );
-        return tx.each_many(statement, sets, |row| each(with_text(row)?)).await;
+        return tx
+            .each_many(statement, sets, |row| each(with_text(row)?))
+            .await;
     }
-    let statement = sql!("select ", columns!(), " from object o where o.calendar_id = $1 and o.name = $2");
-    tx.each_many(statement, sets, |row| each(member(row)?)).await
+    let statement = sql!(
+        "select ",
+        columns!(),
+        " from object o where o.calendar_id = $1 and o.name = $2"
+    );
+    tx.each_many(statement, sets, |row| each(member(row)?))
+        .await
 }
 
 /// The members with these ids, in the order of `ids`; ids that are not there are passed over.
-pub async fn by_ids<F>(tx: &mut Tx<'_>, ids: &[ObjectId], with_body: bool, mut each: F) -> Result<()>
+pub async fn by_ids<F>(
+    tx: &mut Tx<'_>,
+    ids: &[ObjectId],
+    with_body: bool,
+    mut each: F,
+) -> Result<()>
 where
     F: FnMut(MemberRef<'_>) -> Result<()> + Send,
 {
     let sets = ids.iter().map(|id| args![*id]);
     if with_body {
         let statement = sql!(
-            "select ", columns!(), ", t.body from object_body t
+            "select ",
+            columns!(),
+            ", t.body from object_body t
                join object o on o.calendar_id = t.calendar_id and o.name = t.name where t.id = $1"
         );
-        return tx.each_many(statement, sets, |row| each(with_text(row)?)).await;
+        return tx
+            .each_many(statement, sets, |row| each(with_text(row)?))
+            .await;
     }
     let statement = sql!(
-        "select ", columns!(), " from object_body t
+        "select ",
+        columns!(),
+        " from object_body t
            join object o on o.calendar_id = t.calendar_id and o.name = t.name where t.id = $1"
     );
-    tx.each_many(statement, sets, |row| each(member(row)?)).await
+    tx.each_many(statement, sets, |row| each(member(row)?))
+        .await
 }
 
 /// Changes after number `seq`, in the order of their numbers, `limit` at most. What was made and removed after `seq`
 /// is left out. Fewer than `limit` means that this is all; then the calendar's own seq is the next token, else that of
 /// the last change.
-pub async fn changed_since<F>(tx: &mut Tx<'_>, calendar: CalendarId, seq: i64, limit: i64, mut each: F) -> Result<()>
+pub async fn changed_since<F>(
+    tx: &mut Tx<'_>,
+    calendar: CalendarId,
+    seq: i64,
+    limit: i64,
+    mut each: F,
+) -> Result<()>
 where
     F: FnMut(Change<'_>) -> Result<()> + Send,
 {
     let statement = sql!(
-        "select ", columns!(), " from object o where o.calendar_id = $1 and o.seq > $2
+        "select ",
+        columns!(),
+        " from object o where o.calendar_id = $1 and o.seq > $2
          union all
          select r.name, r.seq, null, null, null, null, null, null, null, null from object_removed r
           where r.calendar_id = $1 and r.seq > $2 and r.born_seq <= $2
           order by 2 limit $3"
     );
-    tx.each(statement, &args![calendar, seq, limit], |row| match row.opt_int(2)? {
-        Some(_) => each(Change::Changed(member(row)?)),
-        None => each(Change::Removed { name: row.text(0)?, seq: row.int(1)? }),
+    tx.each(statement, &args![calendar, seq, limit], |row| {
+        match row.opt_int(2)? {
+            Some(_) => each(Change::Changed(member(row)?)),
+            None => each(Change::Removed {
+                name: row.text(0)?,
+                seq: row.int(1)?,
+            }),
+        }
     })
     .await
 }
 
 /// Stores a new object as change `seq`. The caller has seen that neither name nor UID is there.
-pub async fn insert(tx: &mut Tx<'_>, calendar: CalendarId, seq: i64, new: &ObjectRow<'_>, now: i64) -> Result<ObjectId> {
+pub async fn insert(
+    tx: &mut Tx<'_>,
+    calendar: CalendarId,
+    seq: i64,
+    new: &ObjectRow<'_>,
+    now: i64,
+) -> Result<ObjectId> {
     // A name that comes back keeps the number of its first birth: tokens in between still have to hear of its removal.
-    let before = sql!("delete from object_removed where calendar_id = $1 and name = $2 returning born_seq");
-    let born = tx.one(before, &args![calendar, new.name], |row| row.int(0)).await?.unwrap_or(seq);
-    let text = sql!("insert into object_body (calendar_id, name, body) values ($1, $2, $3) returning id");
-    let id = tx.one(text, &args![calendar, new.name, new.body], |row| row.int(0)).await?;
-    let id = ObjectId(id.ok_or_else(|| Error::Internal("the object's text was not stored".into()))?);
+    let before =
+        sql!("delete from object_removed where calendar_id = $1 and name = $2 returning born_seq");
+    let born = tx
+        .one(before, &args![calendar, new.name], |row| row.int(0))
+        .await?
+        .unwrap_or(seq);
+    let text =
+        sql!("insert into object_body (calendar_id, name, body) values ($1, $2, $3) returning id");
+    let id = tx
+        .one(text, &args![calendar, new.name, new.body], |row| row.int(0))
+        .await?;
+    let id =
+        ObjectId(id.ok_or_else(|| Error::Internal("the object's text was not stored".into()))?);
     let statement = sql!(
         "insert into object (calendar_id, name, id, uid, component, etag, schedule_tag, seq, born_seq, size, created,
                              modified, starts, ends, indexed_from, indexed_to, needs_object, session, occurrences)
          values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $11, $12, $13, $14, $15, $16, $17, $18)"
     );
     let values = args![
-        calendar, new.name, id, new.uid, new.component, &new.etag.0, new.schedule_tag, seq, born, new.body.len() as i64,
-        now, new.starts, new.ends, new.indexed_from, new.indexed_to, new.needs_object, new.session, new.digest,
+        calendar,
+        new.name,
+        id,
+        new.uid,
+        new.component,
+        &new.etag.0,
+        new.schedule_tag,
+        seq,
+        born,
+        new.body.len() as i64,
+        now,
+        new.starts,
+        new.ends,
+        new.indexed_from,
+        new.indexed_to,
+        new.needs_object,
+        new.session,
+        new.digest,
     ];
     tx.execute(statement, &values).await?;
     occurrences::insert(tx, calendar, id, new.occurrences).await?;
@@ -319,24 +442,69 @@ pub async fn update(
     );
     let size = new.body.len() as i64;
     let values = args![
-        calendar, &old.member.name, new.uid, new.component, &new.etag.0, new.schedule_tag, seq, size, now, new.starts,
-        new.ends, new.indexed_from, new.indexed_to, new.needs_object, new.session, new.digest,
+        calendar,
+        &old.member.name,
+        new.uid,
+        new.component,
+        &new.etag.0,
+        new.schedule_tag,
+        seq,
+        size,
+        now,
+        new.starts,
+        new.ends,
+        new.indexed_from,
+        new.indexed_to,
+        new.needs_object,
+        new.session,
+        new.digest,
     ];
     tx.execute(statement, &values).await?;
     let id = old.member.id;
-    tx.execute(sql!("update object_body set body = $2 where id = $1"), &args![id, new.body]).await?;
-    occurrences::replace(tx, calendar, id, new.occurrences, &old.occurrences, new.digest).await?;
+    tx.execute(
+        sql!("update object_body set body = $2 where id = $1"),
+        &args![id, new.body],
+    )
+    .await?;
+    occurrences::replace(
+        tx,
+        calendar,
+        id,
+        new.occurrences,
+        &old.occurrences,
+        new.digest,
+    )
+    .await?;
     count(tx, calendar, 0, size - old.member.size).await
 }
 
 /// Removes the object `old` as change `seq`, with its occurrences and properties.
-pub async fn remove(tx: &mut Tx<'_>, calendar: CalendarId, old: &Head, seq: i64, now: i64) -> Result<()> {
+pub async fn remove(
+    tx: &mut Tx<'_>,
+    calendar: CalendarId,
+    old: &Head,
+    seq: i64,
+    now: i64,
+) -> Result<()> {
     let Member { id, name, size, .. } = &old.member;
     bury(tx, calendar, name, seq, now).await?;
-    tx.execute(sql!("delete from object where calendar_id = $1 and name = $2"), &args![calendar, name]).await?;
-    tx.execute(sql!("delete from object_body where id = $1"), &args![*id]).await?;
-    tx.execute(sql!("delete from occurrence where object_id = $1"), &args![*id]).await?;
-    tx.execute(sql!("delete from property where owner_kind = 'object' and owner_id = $1"), &args![*id]).await?;
+    tx.execute(
+        sql!("delete from object where calendar_id = $1 and name = $2"),
+        &args![calendar, name],
+    )
+    .await?;
+    tx.execute(sql!("delete from object_body where id = $1"), &args![*id])
+        .await?;
+    tx.execute(
+        sql!("delete from occurrence where object_id = $1"),
+        &args![*id],
+    )
+    .await?;
+    tx.execute(
+        sql!("delete from property where owner_kind = 'object' and owner_id = $1"),
+        &args![*id],
+    )
+    .await?;
     count(tx, calendar, -1, -size).await
 }
 
@@ -346,7 +514,10 @@ async fn bury(tx: &mut Tx<'_>, calendar: CalendarId, name: &str, seq: i64, now: 
         "insert into object_removed (calendar_id, name, seq, born_seq, at)
          select calendar_id, name, $3, born_seq, $4 from object where calendar_id = $1 and name = $2"
     );
-    match tx.execute(statement, &args![calendar, name, seq, now]).await? {
+    match tx
+        .execute(statement, &args![calendar, name, seq, now])
+        .await?
+    {
         1 => Ok(()),
         _ => Err(Error::NotFound),
     }
@@ -362,16 +533,38 @@ pub struct Move<'a> {
 
 /// Moves the object `old` to a place where nothing is, as two changes: it keeps its id, text, history and properties.
 /// `from.seq` is the number of its removal there, `to.seq` (another one, also within one calendar) of its appearance.
-pub async fn relocate(tx: &mut Tx<'_>, old: &Head, from: Move<'_>, to: Move<'_>, now: i64) -> Result<()> {
+pub async fn relocate(
+    tx: &mut Tx<'_>,
+    old: &Head,
+    from: Move<'_>,
+    to: Move<'_>,
+    now: i64,
+) -> Result<()> {
     let Member { id, size, .. } = old.member;
     bury(tx, from.calendar, from.name, from.seq, now).await?;
-    let before = sql!("delete from object_removed where calendar_id = $1 and name = $2 returning born_seq");
-    let born = tx.one(before, &args![to.calendar, to.name], |row| row.int(0)).await?.unwrap_or(to.seq);
+    let before =
+        sql!("delete from object_removed where calendar_id = $1 and name = $2 returning born_seq");
+    let born = tx
+        .one(before, &args![to.calendar, to.name], |row| row.int(0))
+        .await?
+        .unwrap_or(to.seq);
     let statement = sql!(
         "update object set calendar_id = $3, name = $4, seq = $5, born_seq = $6, modified = $7
           where calendar_id = $1 and name = $2"
     );
-    tx.execute(statement, &args![from.calendar, from.name, to.calendar, to.name, to.seq, born, now]).await?;
+    tx.execute(
+        statement,
+        &args![
+            from.calendar,
+            from.name,
+            to.calendar,
+            to.name,
+            to.seq,
+            born,
+            now
+        ],
+    )
+    .await?;
     let text = sql!("update object_body set calendar_id = $2, name = $3 where id = $1");
     tx.execute(text, &args![id, to.calendar, to.name]).await?;
     if from.calendar != to.calendar {
@@ -388,6 +581,9 @@ async fn count(tx: &mut Tx<'_>, calendar: CalendarId, objects: i64, bytes: i64) 
     if objects == 0 && bytes == 0 {
         return Ok(());
     }
-    let statement = sql!("update calendar set objects = objects + $2, bytes = bytes + $3 where id = $1");
-    tx.execute(statement, &args![calendar, objects, bytes]).await.map(drop)
+    let statement =
+        sql!("update calendar set objects = objects + $2, bytes = bytes + $3 where id = $1");
+    tx.execute(statement, &args![calendar, objects, bytes])
+        .await
+        .map(drop)
 }

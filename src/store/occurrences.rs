@@ -45,17 +45,35 @@ const EVER: i64 = -100_000_000_000;
 /// The class of an instance: even ones are UTC, odd ones local.
 fn span(row: &OccurrenceRow) -> i64 {
     let length = row.ends.saturating_sub(row.starts);
-    let class = BOUNDS.iter().position(|bound| length <= *bound).unwrap_or(BOUNDS.len());
+    let class = BOUNDS
+        .iter()
+        .position(|bound| length <= *bound)
+        .unwrap_or(BOUNDS.len());
     2 * class as i64 + i64::from(row.local)
 }
 
 /// Stores the rows of an object that has none.
-pub async fn insert(tx: &mut Tx<'_>, calendar: CalendarId, object: ObjectId, rows: &[OccurrenceRow]) -> Result<()> {
+pub async fn insert(
+    tx: &mut Tx<'_>,
+    calendar: CalendarId,
+    object: ObjectId,
+    rows: &[OccurrenceRow],
+) -> Result<()> {
     let statement = sql!(
         "insert into occurrence (calendar_id, span, starts, object_id, rid, ends, busy)
          values ($1, $2, $3, $4, $5, $6, $7) on conflict do nothing"
     );
-    let values = rows.iter().map(|row| args![calendar, span(row), row.starts, object, row.rid, row.ends, row.busy]);
+    let values = rows.iter().map(|row| {
+        args![
+            calendar,
+            span(row),
+            row.starts,
+            object,
+            row.rid,
+            row.ends,
+            row.busy
+        ]
+    });
     tx.execute_many(statement, values).await
 }
 
@@ -71,12 +89,22 @@ pub async fn replace(
     if old_digest == digest && !digest.is_empty() {
         return Ok(());
     }
-    tx.execute(sql!("delete from occurrence where object_id = $1"), &args![object]).await?;
+    tx.execute(
+        sql!("delete from occurrence where object_id = $1"),
+        &args![object],
+    )
+    .await?;
     insert(tx, calendar, object, rows).await
 }
 
 /// Instances that may overlap `[from, to)` (an instance without length: that lies in it), in no particular order.
-pub async fn in_range<F>(tx: &mut Tx<'_>, calendar: CalendarId, from: i64, to: i64, mut each: F) -> Result<()>
+pub async fn in_range<F>(
+    tx: &mut Tx<'_>,
+    calendar: CalendarId,
+    from: i64,
+    to: i64,
+    mut each: F,
+) -> Result<()>
 where
     F: FnMut(Found) -> Result<()> + Send,
 {
@@ -88,21 +116,37 @@ where
     let sets = classes.map(|(class, local)| {
         let slack = local * LOCAL_SLACK;
         let (from, to) = (from.saturating_sub(slack), to.saturating_add(slack));
-        let first = BOUNDS.get(class).map_or(EVER, |bound| from.saturating_sub(*bound));
+        let first = BOUNDS
+            .get(class)
+            .map_or(EVER, |bound| from.saturating_sub(*bound));
         args![calendar, 2 * class as i64 + local, first, to, from]
     });
     tx.each_many(statement, sets, |row| {
         let local = row.int(0)? % 2 == 1;
         let object = ObjectId(row.int(2)?);
         let (starts, rid, ends, busy) = (row.int(1)?, row.int(3)?, row.int(4)?, row.int(5)?);
-        each(Found { object, row: OccurrenceRow { starts, ends, rid, local, busy } })
+        each(Found {
+            object,
+            row: OccurrenceRow {
+                starts,
+                ends,
+                rid,
+                local,
+                busy,
+            },
+        })
     })
     .await
 }
 
 /// Objects that the rows alone may not answer for when the question is about `[from, to)`: those marked
 /// `needs_object` whose extent touches it (widened by a day for zones), and those indexed for a shorter window.
-pub async fn unindexed(tx: &mut Tx<'_>, calendar: CalendarId, from: i64, to: i64) -> Result<Vec<ObjectId>> {
+pub async fn unindexed(
+    tx: &mut Tx<'_>,
+    calendar: CalendarId,
+    from: i64,
+    to: i64,
+) -> Result<Vec<ObjectId>> {
     let statement = sql!(
         "select o.id from object o where o.calendar_id = $1 and o.needs_object = 1
             and (o.starts is null or o.starts < $3) and (o.ends is null or o.ends >= $2)
@@ -114,7 +158,8 @@ pub async fn unindexed(tx: &mut Tx<'_>, calendar: CalendarId, from: i64, to: i64
             and (o.starts is null or o.starts < $3) and (o.ends is null or o.ends >= $2)"
     );
     let values = args![calendar, from.saturating_sub(DAY), to.saturating_add(DAY)];
-    tx.all(statement, &values, |row| Ok(ObjectId(row.int(0)?))).await
+    tx.all(statement, &values, |row| Ok(ObjectId(row.int(0)?)))
+        .await
 }
 
 /// An object whose index ends before a time, to be expanded anew.
@@ -165,8 +210,21 @@ pub async fn reindex(
         "update object set indexed_from = $4, indexed_to = $5, needs_object = $6, occurrences = $7
           where calendar_id = $1 and name = $2 and etag = $3 returning id"
     );
-    let values = args![calendar, name, etag, new.indexed_from, new.indexed_to, new.needs_object, new.digest];
-    let Some(object) = tx.one(statement, &values, |row| Ok(ObjectId(row.int(0)?))).await? else { return Ok(false) };
+    let values = args![
+        calendar,
+        name,
+        etag,
+        new.indexed_from,
+        new.indexed_to,
+        new.needs_object,
+        new.digest
+    ];
+    let Some(object) = tx
+        .one(statement, &values, |row| Ok(ObjectId(row.int(0)?)))
+        .await?
+    else {
+        return Ok(false);
+    };
     replace(tx, calendar, object, new.rows, "", new.digest).await?;
     Ok(true)
 }

@@ -18,9 +18,15 @@ pub(super) struct Postgres {
 
 impl Postgres {
     /// A pool of up to `connections`; none is made yet.
-    pub(super) fn open(url: &str, connections: usize, patience: std::time::Duration) -> Result<Postgres> {
+    pub(super) fn open(
+        url: &str,
+        connections: usize,
+        patience: std::time::Duration,
+    ) -> Result<Postgres> {
         let (config, tls) = tls::configure(url)?;
-        let manager = ManagerConfig { recycling_method: RecyclingMethod::Fast };
+        let manager = ManagerConfig {
+            recycling_method: RecyclingMethod::Fast,
+        };
         let manager = match tls {
             Some(tls) => Manager::from_config(config, tls, manager),
             None => Manager::from_config(config, tokio_postgres::NoTls, manager),
@@ -38,7 +44,10 @@ impl Postgres {
     /// A connection, with a transaction that `begin` opens (none when empty).
     pub(super) async fn begin(&self, begin: &str) -> Result<PgTx> {
         let client = self.pool.get().await.map_err(|e| unavailable(&e))?;
-        let mut tx = PgTx { client: Some(client), open: false };
+        let mut tx = PgTx {
+            client: Some(client),
+            open: false,
+        };
         if !begin.is_empty() {
             tx.open = true;
             tx.script(begin).await?;
@@ -54,7 +63,9 @@ impl Postgres {
 fn unavailable(why: &deadpool_postgres::PoolError) -> Error {
     use deadpool_postgres::PoolError;
     Error::Unavailable(match why {
-        PoolError::Timeout(_) => "every connection to the database is in use, or it does not answer".into(),
+        PoolError::Timeout(_) => {
+            "every connection to the database is in use, or it does not answer".into()
+        }
         PoolError::Backend(e) => match e.as_db_error() {
             Some(db) => format!("the database refuses connections: {}", db.message()),
             None => format!("the database cannot be reached: {e}{}", source(e)),
@@ -87,25 +98,34 @@ impl Drop for PgTx {
 impl PgTx {
     fn client(&self) -> Result<&Object> {
         // `None` only while it is dropped.
-        self.client.as_ref().ok_or_else(|| Error::Internal("the connection is gone".into()))
+        self.client
+            .as_ref()
+            .ok_or_else(|| Error::Internal("the connection is gone".into()))
     }
 
     /// Ends the transaction.
     pub(super) async fn end(&mut self, commit: bool) -> Result<()> {
         if self.open {
-            self.script(if commit { "commit" } else { "rollback" }).await?;
+            self.script(if commit { "commit" } else { "rollback" })
+                .await?;
             self.open = false;
         }
         Ok(())
     }
 
     async fn prepare(&self, sql: &str) -> Result<tokio_postgres::Statement> {
-        self.client()?.prepare_cached(sql).await.map_err(|e| error(&e))
+        self.client()?
+            .prepare_cached(sql)
+            .await
+            .map_err(|e| error(&e))
     }
 
     pub(super) async fn execute(&self, sql: &str, args: &[Arg<'_>]) -> Result<u64> {
         let statement = self.prepare(sql).await?;
-        self.client()?.execute_raw(&statement, args.iter().copied()).await.map_err(|e| error(&e))
+        self.client()?
+            .execute_raw(&statement, args.iter().copied())
+            .await
+            .map_err(|e| error(&e))
     }
 
     pub(super) async fn each<F>(&self, sql: &str, args: &[Arg<'_>], mut each: F) -> Result<()>
@@ -113,7 +133,11 @@ impl PgTx {
         F: FnMut(&Row<'_>) -> Result<()> + Send,
     {
         let statement = self.prepare(sql).await?;
-        let rows = self.client()?.query_raw(&statement, args.iter().copied()).await.map_err(|e| error(&e))?;
+        let rows = self
+            .client()?
+            .query_raw(&statement, args.iter().copied())
+            .await
+            .map_err(|e| error(&e))?;
         let mut rows = std::pin::pin!(rows);
         while let Some(row) = rows.try_next().await.map_err(|e| error(&e))? {
             each(&Row::Postgres(&row))?;
@@ -145,7 +169,11 @@ impl PgTx {
         let client = self.client()?;
         let mut sets = sets.fuse();
         loop {
-            let ahead: Vec<_> = sets.by_ref().take(AHEAD).map(|set| client.execute_raw(&statement, set)).collect();
+            let ahead: Vec<_> = sets
+                .by_ref()
+                .take(AHEAD)
+                .map(|set| client.execute_raw(&statement, set))
+                .collect();
             if ahead.is_empty() {
                 return Ok(());
             }
@@ -153,7 +181,12 @@ impl PgTx {
         }
     }
 
-    pub(super) async fn each_many<'v, const N: usize, I, F>(&self, sql: &str, sets: I, mut each: F) -> Result<()>
+    pub(super) async fn each_many<'v, const N: usize, I, F>(
+        &self,
+        sql: &str,
+        sets: I,
+        mut each: F,
+    ) -> Result<()>
     where
         I: Iterator<Item = [Arg<'v>; N]> + Send,
         F: FnMut(&Row<'_>) -> Result<()> + Send,
@@ -161,21 +194,35 @@ impl PgTx {
         let statement = self.prepare(sql).await?;
         let client = self.client()?;
         let statement = &statement;
-        let query = |set: [Arg<'v>; N]| async move { client.query_raw(statement, set).await?.try_collect::<Vec<_>>().await };
+        let query = |set: [Arg<'v>; N]| async move {
+            client
+                .query_raw(statement, set)
+                .await?
+                .try_collect::<Vec<_>>()
+                .await
+        };
         let mut sets = sets.fuse();
         loop {
             let ahead: Vec<_> = sets.by_ref().take(AHEAD).map(query).collect();
             if ahead.is_empty() {
                 return Ok(());
             }
-            for row in try_join_all(ahead).await.map_err(|e| error(&e))?.iter().flatten() {
+            for row in try_join_all(ahead)
+                .await
+                .map_err(|e| error(&e))?
+                .iter()
+                .flatten()
+            {
                 each(&Row::Postgres(row))?;
             }
         }
     }
 
     pub(super) async fn script(&self, text: &str) -> Result<()> {
-        self.client()?.batch_execute(text).await.map_err(|e| error(&e))
+        self.client()?
+            .batch_execute(text)
+            .await
+            .map_err(|e| error(&e))
     }
 }
 
@@ -187,12 +234,23 @@ fn error(error: &tokio_postgres::Error) -> Error {
             false => Error::Internal(format!("PostgreSQL: {error}{}", source(error))),
         };
     };
-    let busy = [SqlState::T_R_SERIALIZATION_FAILURE, SqlState::T_R_DEADLOCK_DETECTED, SqlState::LOCK_NOT_AVAILABLE];
+    let busy = [
+        SqlState::T_R_SERIALIZATION_FAILURE,
+        SqlState::T_R_DEADLOCK_DETECTED,
+        SqlState::LOCK_NOT_AVAILABLE,
+    ];
     match db.code() {
-        code if *code == SqlState::UNIQUE_VIOLATION => Error::Conflict(format!("already there: {}", db.message())),
-        code if busy.contains(code) => Error::Unavailable("the database had to stop this write, try again".into()),
+        code if *code == SqlState::UNIQUE_VIOLATION => {
+            Error::Conflict(format!("already there: {}", db.message()))
+        }
+        code if busy.contains(code) => {
+            Error::Unavailable("the database had to stop this write, try again".into())
+        }
         // Class 53: out of disk, memory or connections; 57P: shutting down; 08: connection; 25006: a standby.
-        code if ["53", "57P", "08", "25006"].iter().any(|class| code.code().starts_with(class)) => {
+        code if ["53", "57P", "08", "25006"]
+            .iter()
+            .any(|class| code.code().starts_with(class)) =>
+        {
             Error::Unavailable(format!("the database cannot serve now: {}", db.message()))
         }
         code => Error::Internal(format!("PostgreSQL {}: {}", code.code(), db.message())),

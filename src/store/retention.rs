@@ -46,7 +46,12 @@ async fn changes(tx: &mut Tx<'_>, since: i64, limit: i64) -> Result<u64> {
           group by calendar_id order by calendar_id"
     );
     let mut gone = 0;
-    for (calendar, seq) in tx.all(old, &args![since, limit], |row| Ok((row.int(0)?, row.int(1)?))).await? {
+    for (calendar, seq) in tx
+        .all(old, &args![since, limit], |row| {
+            Ok((row.int(0)?, row.int(1)?))
+        })
+        .await?
+    {
         // Locks the calendar, without counting a change.
         let prune = sql!(
             "update calendar set pruned_seq = case when pruned_seq < $2 then $2 else pruned_seq end where id = $1"
@@ -59,8 +64,14 @@ async fn changes(tx: &mut Tx<'_>, since: i64, limit: i64) -> Result<u64> {
 }
 
 async fn trash(tx: &mut Tx<'_>, since: i64, limit: i64) -> Result<u64> {
-    let statement = sql!("select id from calendar where deleted is not null and deleted < $1 order by id limit $2");
-    let ids = tx.all(statement, &args![since, limit], |row| Ok(CalendarId(row.int(0)?))).await?;
+    let statement = sql!(
+        "select id from calendar where deleted is not null and deleted < $1 order by id limit $2"
+    );
+    let ids = tx
+        .all(statement, &args![since, limit], |row| {
+            Ok(CalendarId(row.int(0)?))
+        })
+        .await?;
     for id in &ids {
         calendars::purge(tx, *id).await?;
     }

@@ -149,7 +149,9 @@ impl ToSql for Arg<'_> {
             (Arg::Int(value), &Type::INT4) => i32::try_from(value)?.to_sql(ty, out),
             (Arg::Text(value), &Type::TEXT) => value.to_sql(ty, out),
             (Arg::Bytes(value), &Type::BYTEA) => value.to_sql(ty, out),
-            (value, ty) => Err(format!("{value:?} was given where the statement wants {ty}").into()),
+            (value, ty) => {
+                Err(format!("{value:?} was given where the statement wants {ty}").into())
+            }
         }
     }
 
@@ -165,7 +167,11 @@ struct Int(i64);
 
 impl<'a> FromSql<'a> for Int {
     fn from_sql(ty: &Type, raw: &'a [u8]) -> Result<Self, BoxError> {
-        Ok(Int(if *ty == Type::INT4 { i32::from_sql(ty, raw)?.into() } else { i64::from_sql(ty, raw)? }))
+        Ok(Int(if *ty == Type::INT4 {
+            i32::from_sql(ty, raw)?.into()
+        } else {
+            i64::from_sql(ty, raw)?
+        }))
     }
 
     fn accepts(ty: &Type) -> bool {
@@ -213,9 +219,10 @@ impl Row<'_> {
                 rusqlite::types::ValueRef::Null => Ok(None),
                 other => Err(wrong(column, other.data_type())),
             },
-            Row::Postgres(row) => {
-                row.try_get::<_, Option<Int>>(column).map(|v| v.map(|v| v.0)).map_err(|e| wrong(column, e))
-            }
+            Row::Postgres(row) => row
+                .try_get::<_, Option<Int>>(column)
+                .map(|v| v.map(|v| v.0))
+                .map_err(|e| wrong(column, e)),
         }
     }
 
@@ -270,7 +277,11 @@ pub(super) enum Engine {
 
 impl Tx<'_> {
     pub(super) fn new(engine: Engine) -> Self {
-        Tx { engine, failed: None, scope: PhantomData }
+        Tx {
+            engine,
+            failed: None,
+            scope: PhantomData,
+        }
     }
 
     pub(super) fn engine(&mut self) -> &mut Engine {
@@ -313,7 +324,12 @@ impl Tx<'_> {
     }
 
     /// The first row, as `read` sees it.
-    pub(super) async fn one<T, F>(&mut self, sql: Sql, args: &[Arg<'_>], read: F) -> Result<Option<T>>
+    pub(super) async fn one<T, F>(
+        &mut self,
+        sql: Sql,
+        args: &[Arg<'_>],
+        read: F,
+    ) -> Result<Option<T>>
     where
         F: FnOnce(&Row<'_>) -> Result<T> + Send,
         T: Send,
@@ -326,7 +342,12 @@ impl Tx<'_> {
     }
 
     /// All rows, as `read` sees them.
-    pub(super) async fn all<T, F>(&mut self, sql: Sql, args: &[Arg<'_>], mut read: F) -> Result<Vec<T>>
+    pub(super) async fn all<T, F>(
+        &mut self,
+        sql: Sql,
+        args: &[Arg<'_>],
+        mut read: F,
+    ) -> Result<Vec<T>>
     where
         F: FnMut(&Row<'_>) -> Result<T> + Send,
         T: Send,
@@ -341,7 +362,11 @@ impl Tx<'_> {
     }
 
     /// Runs one statement for each set of values: prepared once on SQLite, sent without waiting on PostgreSQL.
-    pub(super) async fn execute_many<'v, const N: usize, I>(&mut self, sql: Sql, sets: I) -> Result<()>
+    pub(super) async fn execute_many<'v, const N: usize, I>(
+        &mut self,
+        sql: Sql,
+        sets: I,
+    ) -> Result<()>
     where
         I: Iterator<Item = [Arg<'v>; N]> + Send,
     {
@@ -353,7 +378,12 @@ impl Tx<'_> {
     }
 
     /// Lends the rows of one statement to `each`, for each set of values in turn. As [`Tx::execute_many`].
-    pub(super) async fn each_many<'v, const N: usize, I, F>(&mut self, sql: Sql, sets: I, each: F) -> Result<()>
+    pub(super) async fn each_many<'v, const N: usize, I, F>(
+        &mut self,
+        sql: Sql,
+        sets: I,
+        each: F,
+    ) -> Result<()>
     where
         I: Iterator<Item = [Arg<'v>; N]> + Send,
         F: FnMut(&Row<'_>) -> Result<()> + Send,
@@ -382,12 +412,21 @@ mod tests {
     #[test]
     fn parameters_become_numbered_ones_for_sqlite() {
         let statement = sql!("select ", "$2, $1, '$', $10 from t where a = $1");
-        assert_eq!(statement.sqlite, "select ?2, ?1, '$', ?10 from t where a = ?1");
-        assert_eq!(statement.postgres, "select $2, $1, '$', $10 from t where a = $1");
+        assert_eq!(
+            statement.sqlite,
+            "select ?2, ?1, '$', ?10 from t where a = ?1"
+        );
+        assert_eq!(
+            statement.postgres,
+            "select $2, $1, '$', $10 from t where a = $1"
+        );
     }
 
     #[test]
     fn values_are_not_shown() {
-        assert_eq!(format!("{:?}", args!["secret", 7, None::<i64>]), "[a text, an integer, null]");
+        assert_eq!(
+            format!("{:?}", args!["secret", 7, None::<i64>]),
+            "[a text, an integer, null]"
+        );
     }
 }

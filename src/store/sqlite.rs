@@ -36,12 +36,22 @@ pub(super) struct Sqlite {
 
 impl Sqlite {
     /// Opens the database, creating it when absent. The first connection is handed to `migrate` before others see it.
-    pub(super) fn open(settings: Settings, queue: usize, migrate: impl FnOnce(&Connection) -> Result<()>) -> Result<Sqlite> {
+    pub(super) fn open(
+        settings: Settings,
+        queue: usize,
+        migrate: impl FnOnce(&Connection) -> Result<()>,
+    ) -> Result<Sqlite> {
         create(&settings.path)?;
         let connection = connect(&settings, Use::Write)?;
         migrate(&connection)?;
         let writer = Writer::start(connection, queue)?;
-        Ok(Sqlite { readers: Arc::new(Readers { settings, idle: Mutex::default() }), writer })
+        Ok(Sqlite {
+            readers: Arc::new(Readers {
+                settings,
+                idle: Mutex::default(),
+            }),
+            writer,
+        })
     }
 
     /// A connection for reading, of one's own until it is dropped.
@@ -51,7 +61,10 @@ impl Sqlite {
             Some(connection) => connection,
             None => connect(&self.readers.settings, Use::Read)?,
         };
-        Ok(LiteTx { connection: Some(connection), home: Some(self.readers.clone()) })
+        Ok(LiteTx {
+            connection: Some(connection),
+            home: Some(self.readers.clone()),
+        })
     }
 
     /// Closes idle readers, so that the last connection to close can clear the log away.
@@ -91,7 +104,10 @@ enum Use {
 fn connect(settings: &Settings, purpose: Use) -> Result<Connection> {
     let why = |e: rusqlite::Error| match error(&e) {
         Error::Unavailable(why) => Error::Unavailable(why),
-        _ => Error::Internal(format!("cannot open the database {}: {e}", settings.path.display())),
+        _ => Error::Internal(format!(
+            "cannot open the database {}: {e}",
+            settings.path.display()
+        )),
     };
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(&settings.path, flags).map_err(why)?;
@@ -100,7 +116,9 @@ fn connect(settings: &Settings, purpose: Use) -> Result<Connection> {
     if purpose == Use::Write {
         connection.execute_batch(WRITER).map_err(why)?;
     } else {
-        connection.execute_batch("pragma query_only = on;").map_err(why)?;
+        connection
+            .execute_batch("pragma query_only = on;")
+            .map_err(why)?;
     }
     let sizes = format!(
         "pragma mmap_size = {}; pragma cache_size = -{}; pragma temp_store = memory; pragma trusted_schema = off;",
@@ -112,7 +130,8 @@ fn connect(settings: &Settings, purpose: Use) -> Result<Connection> {
 
 /// The log is moved into the database by the writer thread between batches; SQLite does it itself only when that
 /// does not keep up.
-const WRITER: &str = "pragma journal_mode = wal; pragma synchronous = full; pragma foreign_keys = on;
+const WRITER: &str =
+    "pragma journal_mode = wal; pragma synchronous = full; pragma foreign_keys = on;
     pragma wal_autocheckpoint = 8192; pragma journal_size_limit = 67108864;";
 
 /// A connection in use: the writer's own, or a reader's, which returns to its stack.
@@ -123,10 +142,15 @@ pub(super) struct LiteTx {
 
 impl Drop for LiteTx {
     fn drop(&mut self) {
-        let (Some(connection), Some(home)) = (self.connection.take(), &self.home) else { return };
+        let (Some(connection), Some(home)) = (self.connection.take(), &self.home) else {
+            return;
+        };
         // Ends the snapshot of a read.
         let ended = connection.is_autocommit()
-            || connection.prepare_cached("rollback").and_then(|mut rollback| rollback.raw_execute()).is_ok();
+            || connection
+                .prepare_cached("rollback")
+                .and_then(|mut rollback| rollback.raw_execute())
+                .is_ok();
         if !ended {
             return;
         }
@@ -139,16 +163,23 @@ impl Drop for LiteTx {
 
 impl LiteTx {
     pub(super) fn writing(connection: Connection) -> LiteTx {
-        LiteTx { connection: Some(connection), home: None }
+        LiteTx {
+            connection: Some(connection),
+            home: None,
+        }
     }
 
     pub(super) fn connection(&self) -> Result<&Connection> {
         // `None` only while it is dropped.
-        self.connection.as_ref().ok_or_else(|| Error::Internal("the connection is gone".into()))
+        self.connection
+            .as_ref()
+            .ok_or_else(|| Error::Internal("the connection is gone".into()))
     }
 
     fn prepare(&self, sql: &str) -> Result<CachedStatement<'_>> {
-        self.connection()?.prepare_cached(sql).map_err(|e| error(&e))
+        self.connection()?
+            .prepare_cached(sql)
+            .map_err(|e| error(&e))
     }
 
     pub(super) fn execute(&self, sql: &str, args: &[Arg<'_>]) -> Result<u64> {
@@ -158,13 +189,23 @@ impl LiteTx {
         Ok(changed as u64)
     }
 
-    pub(super) fn each(&self, sql: &str, args: &[Arg<'_>], each: impl FnMut(&Row<'_>) -> Result<()>) -> Result<()> {
+    pub(super) fn each(
+        &self,
+        sql: &str,
+        args: &[Arg<'_>],
+        each: impl FnMut(&Row<'_>) -> Result<()>,
+    ) -> Result<()> {
         let mut statement = self.prepare(sql)?;
         bind(&mut statement, args)?;
         visit(&mut statement, each)
     }
 
-    pub(super) fn one<T>(&self, sql: &str, args: &[Arg<'_>], read: impl FnOnce(&Row<'_>) -> Result<T>) -> Result<Option<T>> {
+    pub(super) fn one<T>(
+        &self,
+        sql: &str,
+        args: &[Arg<'_>],
+        read: impl FnOnce(&Row<'_>) -> Result<T>,
+    ) -> Result<Option<T>> {
         let mut statement = self.prepare(sql)?;
         bind(&mut statement, args)?;
         let mut rows = statement.raw_query();
@@ -192,18 +233,25 @@ impl LiteTx {
     }
 
     pub(super) fn script(&self, text: &str) -> Result<()> {
-        self.connection()?.execute_batch(text).map_err(|e| error(&e))
+        self.connection()?
+            .execute_batch(text)
+            .map_err(|e| error(&e))
     }
 }
 
 fn bind(statement: &mut CachedStatement<'_>, args: &[Arg<'_>]) -> Result<()> {
     for (i, arg) in args.iter().enumerate() {
-        statement.raw_bind_parameter(i + 1, arg).map_err(|e| error(&e))?;
+        statement
+            .raw_bind_parameter(i + 1, arg)
+            .map_err(|e| error(&e))?;
     }
     Ok(())
 }
 
-fn visit(statement: &mut CachedStatement<'_>, mut each: impl FnMut(&Row<'_>) -> Result<()>) -> Result<()> {
+fn visit(
+    statement: &mut CachedStatement<'_>,
+    mut each: impl FnMut(&Row<'_>) -> Result<()>,
+) -> Result<()> {
     let mut rows = statement.raw_query();
     while let Some(row) = rows.next().map_err(|e| error(&e))? {
         each(&Row::Sqlite(row))?;
@@ -213,9 +261,14 @@ fn visit(statement: &mut CachedStatement<'_>, mut each: impl FnMut(&Row<'_>) -> 
 
 /// What an error of SQLite means to us. The text names tables and columns, never values.
 pub(super) fn error(error: &rusqlite::Error) -> Error {
-    const UNIQUE: [i32; 2] = [rusqlite::ffi::SQLITE_CONSTRAINT_UNIQUE, rusqlite::ffi::SQLITE_CONSTRAINT_PRIMARYKEY];
+    const UNIQUE: [i32; 2] = [
+        rusqlite::ffi::SQLITE_CONSTRAINT_UNIQUE,
+        rusqlite::ffi::SQLITE_CONSTRAINT_PRIMARYKEY,
+    ];
     match error.sqlite_error() {
-        Some(e) if UNIQUE.contains(&e.extended_code) => Error::Conflict(format!("already there: {error}")),
+        Some(e) if UNIQUE.contains(&e.extended_code) => {
+            Error::Conflict(format!("already there: {error}"))
+        }
         Some(e) if e.code == ErrorCode::DiskFull => {
             Error::Unavailable("nothing was stored: the disk of the database is full".into())
         }

@@ -29,8 +29,14 @@ impl std::ops::Deref for Fresh {
 /// A name that no other test has, in this process or another one.
 fn unique() -> String {
     static NEXT: AtomicU64 = AtomicU64::new(0);
-    let since = std::time::SystemTime::UNIX_EPOCH.elapsed().map_or(0, |d| d.as_nanos());
-    format!("kalends_test_{}_{since}_{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed))
+    let since = std::time::SystemTime::UNIX_EPOCH
+        .elapsed()
+        .map_or(0, |d| d.as_nanos());
+    format!(
+        "kalends_test_{}_{since}_{}",
+        std::process::id(),
+        NEXT.fetch_add(1, Ordering::Relaxed)
+    )
 }
 
 impl Fresh {
@@ -56,14 +62,18 @@ impl Fresh {
 
     async fn postgres(server: String) -> Fresh {
         let name = unique();
-        on_server(&server, &format!("create schema {name}")).await.expect("a schema for the test");
+        on_server(&server, &format!("create schema {name}"))
+            .await
+            .expect("a schema for the test");
         let sign = if server.contains('?') { '&' } else { '?' };
         let url = DatabaseUrl::Postgres(format!("{server}{sign}options=-csearch_path%3D{name}"));
         Fresh::at(url, Place::Schema { server, name }).await
     }
 
     async fn at(url: DatabaseUrl, place: Place) -> Fresh {
-        let store = Store::open(&url, &StoreOptions::default()).await.expect("the test's database opens");
+        let store = Store::open(&url, &StoreOptions::default())
+            .await
+            .expect("the test's database opens");
         Fresh { store, url, place }
     }
 
@@ -72,13 +82,19 @@ impl Fresh {
     /// # Panics
     /// As [`Fresh::new`].
     pub async fn again(&self) -> Store {
-        Store::open(&self.url, &StoreOptions::default()).await.expect("the database opens a second time")
+        Store::open(&self.url, &StoreOptions::default())
+            .await
+            .expect("the database opens a second time")
     }
 }
 
 async fn on_server(server: &str, script: &str) -> crate::model::Result<()> {
     use std::time::Duration;
-    super::postgres::Postgres::open(server, 1, Duration::from_secs(10))?.begin("").await?.script(script).await
+    super::postgres::Postgres::open(server, 1, Duration::from_secs(10))?
+        .begin("")
+        .await?
+        .script(script)
+        .await
 }
 
 impl Drop for Fresh {
@@ -89,8 +105,12 @@ impl Drop for Fresh {
             Place::Schema { server, name } => {
                 let (server, script) = (server.clone(), format!("drop schema {name} cascade"));
                 let clean = move || {
-                    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-                    runtime.block_on(on_server(&server, &script)).map_err(std::io::Error::other)
+                    let runtime = tokio::runtime::Builder::new_current_thread()
+                        .enable_all()
+                        .build()?;
+                    runtime
+                        .block_on(on_server(&server, &script))
+                        .map_err(std::io::Error::other)
                 };
                 // A runtime cannot be made inside another one, so this is a thread's work.
                 drop(std::thread::spawn(clean).join());

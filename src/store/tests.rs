@@ -3,13 +3,13 @@
 mod sync;
 
 use super::calendars::NewCalendar;
-use super::objects::{ObjectRow, Fetched};
+use super::objects::{Fetched, ObjectRow};
 use super::principals::NewPrincipal;
 use super::testing::Fresh;
 use super::{OccurrenceRow, Store, Tx, calendars, objects, occurrences, principals, versions};
 use crate::model::{
-    CalendarId, CalendarKind, ComponentSet, Door, Error, Etag, Origin, Precondition, PrincipalId, PrincipalKind,
-    Privileges, Result,
+    CalendarId, CalendarKind, ComponentSet, Door, Error, Etag, Origin, Precondition, PrincipalId,
+    PrincipalKind, Privileges, Result,
 };
 
 pub(super) const NOW: i64 = 1_800_000_000;
@@ -22,7 +22,10 @@ pub(super) async fn person(store: &Store, name: &'static str) -> PrincipalId {
         addresses: vec![format!("{name}@example.org"), format!("{name}@Example.com")],
         admin: false,
     };
-    store.write(move |tx| Box::pin(async move { principals::create(tx, &new, NOW).await })).await.unwrap()
+    store
+        .write(move |tx| Box::pin(async move { principals::create(tx, &new, NOW).await }))
+        .await
+        .unwrap()
 }
 
 pub(super) async fn calendar(store: &Store, home: PrincipalId, slug: &'static str) -> CalendarId {
@@ -34,14 +37,29 @@ pub(super) async fn calendar(store: &Store, home: PrincipalId, slug: &'static st
         timezone: String::new(),
         transparent: false,
     };
-    store.write(move |tx| Box::pin(async move { calendars::create(tx, &new, NOW).await })).await.unwrap()
+    store
+        .write(move |tx| Box::pin(async move { calendars::create(tx, &new, NOW).await }))
+        .await
+        .unwrap()
 }
 
 /// Puts an object the way the write door does.
-pub(super) async fn put(tx: &mut Tx<'_>, calendar: CalendarId, name: &str, body: &str, starts: &[i64]) -> Result<i64> {
+pub(super) async fn put(
+    tx: &mut Tx<'_>,
+    calendar: CalendarId,
+    name: &str,
+    body: &str,
+    starts: &[i64],
+) -> Result<i64> {
     let rows: Vec<_> = starts
         .iter()
-        .map(|s| OccurrenceRow { starts: *s, ends: s + 3600, rid: *s, local: false, busy: 1 })
+        .map(|s| OccurrenceRow {
+            starts: *s,
+            ends: s + 3600,
+            rid: *s,
+            local: false,
+            busy: 1,
+        })
         .collect();
     let digest = format!("{rows:?}");
     let etag = Etag::of(body.as_bytes());
@@ -74,13 +92,18 @@ pub(super) async fn put(tx: &mut Tx<'_>, calendar: CalendarId, name: &str, body:
 
 pub(super) async fn delete(tx: &mut Tx<'_>, calendar: CalendarId, name: &str) -> Result<i64> {
     let seq = calendars::lock(tx, calendar, NOW).await?;
-    let old = objects::head(tx, calendar, name).await?.ok_or(Error::NotFound)?;
+    let old = objects::head(tx, calendar, name)
+        .await?
+        .ok_or(Error::NotFound)?;
     objects::remove(tx, calendar, &old, seq, NOW).await?;
     Ok(seq)
 }
 
 fn origin() -> Origin {
-    Origin { who: PrincipalId(1), door: Door::Caldav }
+    Origin {
+        who: PrincipalId(1),
+        door: Door::Caldav,
+    }
 }
 
 /// A store with one person and one calendar.
@@ -94,15 +117,35 @@ pub(super) async fn one_calendar() -> (Fresh, PrincipalId, CalendarId) {
 #[tokio::test]
 async fn an_object_comes_back_as_it_was_put() {
     let (store, anna, work) = one_calendar().await;
-    store.write(move |tx| Box::pin(async move { put(tx, work, "a.ics", "one\r\n", &[NOW]).await })).await.unwrap();
-    let found = store.peek(|tx| Box::pin(objects::fetch(tx, anna, "anna", "work", "a.ics"))).await.unwrap();
+    store
+        .write(move |tx| Box::pin(async move { put(tx, work, "a.ics", "one\r\n", &[NOW]).await }))
+        .await
+        .unwrap();
+    let found = store
+        .peek(|tx| Box::pin(objects::fetch(tx, anna, "anna", "work", "a.ics")))
+        .await
+        .unwrap();
     let Fetched { privileges, object } = found.unwrap();
     assert_eq!(privileges, Privileges::ALL);
     assert_eq!(object.body, b"one\r\n");
     assert_eq!(object.member.etag, Etag::of(b"one\r\n"));
-    assert_eq!((object.member.seq, object.member.size, object.calendar), (1, 5, work));
-    let bound = store.peek(|tx| Box::pin(calendars::find(tx, anna, "anna", "work"))).await.unwrap().unwrap();
-    assert_eq!((bound.calendar.objects, bound.calendar.bytes, bound.calendar.seq), (1, 5, 1));
+    assert_eq!(
+        (object.member.seq, object.member.size, object.calendar),
+        (1, 5, work)
+    );
+    let bound = store
+        .peek(|tx| Box::pin(calendars::find(tx, anna, "anna", "work")))
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(
+        (
+            bound.calendar.objects,
+            bound.calendar.bytes,
+            bound.calendar.seq
+        ),
+        (1, 5, 1)
+    );
 }
 
 #[tokio::test]
@@ -117,9 +160,15 @@ async fn a_write_that_fails_leaves_nothing_behind() {
         })
         .await;
     assert!(matches!(failed, Err(Error::PreconditionFailed)));
-    let head = store.peek(|tx| Box::pin(objects::head(tx, work, "a.ics"))).await.unwrap();
+    let head = store
+        .peek(|tx| Box::pin(objects::head(tx, work, "a.ics")))
+        .await
+        .unwrap();
     assert!(head.is_none());
-    let seq = store.write(move |tx| Box::pin(async move { calendars::lock(tx, work, NOW).await })).await.unwrap();
+    let seq = store
+        .write(move |tx| Box::pin(async move { calendars::lock(tx, work, NOW).await }))
+        .await
+        .unwrap();
     assert_eq!(seq, 1);
 }
 
@@ -134,24 +183,45 @@ async fn a_slug_can_be_bound_once() {
         timezone: String::new(),
         transparent: false,
     };
-    let taken = store.write(move |tx| Box::pin(async move { calendars::create(tx, &new, NOW).await })).await;
-    assert!(matches!(taken, Err(Error::Precondition { is: Precondition::ResourceMustBeNull, .. })), "{taken:?}");
+    let taken = store
+        .write(move |tx| Box::pin(async move { calendars::create(tx, &new, NOW).await }))
+        .await;
+    assert!(
+        matches!(
+            taken,
+            Err(Error::Precondition {
+                is: Precondition::ResourceMustBeNull,
+                ..
+            })
+        ),
+        "{taken:?}"
+    );
 }
 
 #[tokio::test]
 async fn a_range_finds_what_overlaps_it() {
     let (store, _, work) = one_calendar().await;
     store
-        .write(move |tx| Box::pin(async move { put(tx, work, "a.ics", "a", &[0, 7200, 14_400]).await }))
+        .write(move |tx| {
+            Box::pin(async move { put(tx, work, "a.ics", "a", &[0, 7200, 14_400]).await })
+        })
         .await
         .unwrap();
-    for (from, to, want) in [(0, 1, vec![0]), (3600, 7200, vec![]), (3599, 7201, vec![0, 7200]), (-10, 20_000, vec![0, 7200, 14_400])] {
+    for (from, to, want) in [
+        (0, 1, vec![0]),
+        (3600, 7200, vec![]),
+        (3599, 7201, vec![0, 7200]),
+        (-10, 20_000, vec![0, 7200, 14_400]),
+    ] {
         let mut found = Vec::new();
         let each = |f: super::Found| {
             found.push(f.row.starts);
             Ok(())
         };
-        store.read(|tx| Box::pin(occurrences::in_range(tx, work, from, to, each))).await.unwrap();
+        store
+            .read(|tx| Box::pin(occurrences::in_range(tx, work, from, to, each)))
+            .await
+            .unwrap();
         found.sort_unstable();
         assert_eq!(found, want, "{from}..{to}");
     }

@@ -28,8 +28,9 @@ const BUNDLES: [&str; 4] = [
 pub(super) fn configure(url: &str) -> Result<(Config, Option<MakeRustlsConnect>)> {
     let (plain, mode, roots) = split(url);
     // The driver's errors name parameters, not their values.
-    let mut config: Config =
-        plain.parse().map_err(|e| Error::bad(format!("database_url: not an address of PostgreSQL: {e}")))?;
+    let mut config: Config = plain
+        .parse()
+        .map_err(|e| Error::bad(format!("database_url: not an address of PostgreSQL: {e}")))?;
     config.application_name("kalends");
     let verify = match mode.as_deref() {
         Some("disable") => {
@@ -50,23 +51,37 @@ pub(super) fn configure(url: &str) -> Result<(Config, Option<MakeRustlsConnect>)
         }
         Some(other) => return Err(Error::bad(format!("database_url: unknown sslmode {other}"))),
     };
-    let client = if verify { verifying(roots.as_deref())? } else { trusting()? };
+    let client = if verify {
+        verifying(roots.as_deref())?
+    } else {
+        trusting()?
+    };
     Ok((config, Some(MakeRustlsConnect::new(client))))
 }
 
 /// The address without the two parameters that the driver does not know in full, and these.
 fn split(url: &str) -> (String, Option<String>, Option<String>) {
-    let Some((base, query)) = url.split_once('?') else { return (url.to_string(), None, None) };
+    let Some((base, query)) = url.split_once('?') else {
+        return (url.to_string(), None, None);
+    };
     let (mut mode, mut roots, mut rest) = (None, None, Vec::new());
     for parameter in query.split('&').filter(|p| !p.is_empty()) {
-        let value = |text: &str| percent_encoding::percent_decode_str(text).decode_utf8_lossy().into_owned();
+        let value = |text: &str| {
+            percent_encoding::percent_decode_str(text)
+                .decode_utf8_lossy()
+                .into_owned()
+        };
         match parameter.split_once('=') {
             Some(("sslmode", text)) => mode = Some(value(text)),
             Some(("sslrootcert", text)) => roots = Some(value(text)),
             _ => rest.push(parameter),
         }
     }
-    let plain = if rest.is_empty() { base.to_string() } else { format!("{base}?{}", rest.join("&")) };
+    let plain = if rest.is_empty() {
+        base.to_string()
+    } else {
+        format!("{base}?{}", rest.join("&"))
+    };
     (plain, mode, roots)
 }
 
@@ -79,20 +94,35 @@ fn builder() -> Result<rustls::ConfigBuilder<ClientConfig, rustls::WantsVerifier
 fn verifying(file: Option<&str>) -> Result<ClientConfig> {
     let file = file
         .filter(|f| *f != "system")
-        .or_else(|| BUNDLES.into_iter().find(|path| std::path::Path::new(path).exists()))
-        .ok_or_else(|| Error::bad("database_url: no bundle of trusted certificates found; name one as sslrootcert"))?;
-    let why = |e: rustls::pki_types::pem::Error| Error::bad(format!("database_url: sslrootcert {file}: {e}"));
+        .or_else(|| {
+            BUNDLES
+                .into_iter()
+                .find(|path| std::path::Path::new(path).exists())
+        })
+        .ok_or_else(|| {
+            Error::bad(
+                "database_url: no bundle of trusted certificates found; name one as sslrootcert",
+            )
+        })?;
+    let why = |e: rustls::pki_types::pem::Error| {
+        Error::bad(format!("database_url: sslrootcert {file}: {e}"))
+    };
     let mut roots = RootCertStore::empty();
     for certificate in CertificateDer::pem_file_iter(file).map_err(why)? {
         // Bundles hold a few that rustls does not take; those are not trusted then.
         let _ = roots.add(certificate.map_err(why)?);
     }
-    Ok(builder()?.with_root_certificates(roots).with_no_client_auth())
+    Ok(builder()?
+        .with_root_certificates(roots)
+        .with_no_client_auth())
 }
 
 fn trusting() -> Result<ClientConfig> {
     let verifier = Arc::new(AnyServer(ring::default_provider()));
-    Ok(builder()?.dangerous().with_custom_certificate_verifier(verifier).with_no_client_auth())
+    Ok(builder()?
+        .dangerous()
+        .with_custom_certificate_verifier(verifier)
+        .with_no_client_auth())
 }
 
 /// Takes any certificate, as libpq does for `prefer` and `require`; the handshake itself is still checked.
@@ -117,7 +147,12 @@ impl ServerCertVerifier for AnyServer {
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        verify_tls12_signature(message, certificate, signature, &self.0.signature_verification_algorithms)
+        verify_tls12_signature(
+            message,
+            certificate,
+            signature,
+            &self.0.signature_verification_algorithms,
+        )
     }
 
     fn verify_tls13_signature(
@@ -126,7 +161,12 @@ impl ServerCertVerifier for AnyServer {
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        verify_tls13_signature(message, certificate, signature, &self.0.signature_verification_algorithms)
+        verify_tls13_signature(
+            message,
+            certificate,
+            signature,
+            &self.0.signature_verification_algorithms,
+        )
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
@@ -142,10 +182,22 @@ mod tests {
     fn the_mode_is_taken_out_of_the_address() {
         for (url, plain, mode) in [
             ("postgres://h/d", "postgres://h/d", None),
-            ("postgres://h/d?sslmode=verify-full", "postgres://h/d", Some("verify-full")),
-            ("postgres://h/d?a=1&sslmode=disable&b=2", "postgres://h/d?a=1&b=2", Some("disable")),
+            (
+                "postgres://h/d?sslmode=verify-full",
+                "postgres://h/d",
+                Some("verify-full"),
+            ),
+            (
+                "postgres://h/d?a=1&sslmode=disable&b=2",
+                "postgres://h/d?a=1&b=2",
+                Some("disable"),
+            ),
         ] {
-            assert_eq!(split(url), (plain.to_string(), mode.map(String::from), None), "{url}");
+            assert_eq!(
+                split(url),
+                (plain.to_string(), mode.map(String::from), None),
+                "{url}"
+            );
         }
     }
 
@@ -157,7 +209,11 @@ mod tests {
             ("require", SslMode::Require, true),
         ] {
             let (config, made) = configure(&format!("postgres://u:p@h/d?sslmode={mode}")).unwrap();
-            assert_eq!((config.get_ssl_mode(), made.is_some()), (driver, tls), "{mode}");
+            assert_eq!(
+                (config.get_ssl_mode(), made.is_some()),
+                (driver, tls),
+                "{mode}"
+            );
         }
         assert!(configure("postgres://h/d?sslmode=maybe").is_err());
     }

@@ -19,13 +19,24 @@ pub struct Version {
 }
 
 /// Keeps the present text of an object, which is about to be replaced, deleted or moved (`action`).
-pub async fn keep(tx: &mut Tx<'_>, object: ObjectId, action: &str, origin: Origin, now: i64) -> Result<()> {
+pub async fn keep(
+    tx: &mut Tx<'_>,
+    object: ObjectId,
+    action: &str,
+    origin: Origin,
+    now: i64,
+) -> Result<()> {
     let statement = sql!(
         "insert into object_version (calendar_id, name, uid, etag, action, door, principal_id, at, body)
          select o.calendar_id, o.name, o.uid, o.etag, $2, $3, $4, $5, t.body from object_body t
            join object o on o.calendar_id = t.calendar_id and o.name = t.name where t.id = $1"
     );
-    tx.execute(statement, &args![object, action, origin.door.as_str(), origin.who, now]).await.map(drop)
+    tx.execute(
+        statement,
+        &args![object, action, origin.door.as_str(), origin.who, now],
+    )
+    .await
+    .map(drop)
 }
 
 fn version(row: &Row<'_>) -> Result<Version> {
@@ -55,17 +66,23 @@ pub async fn list(
             "select id, name, uid, etag, action, door, principal_id, at from object_version
               where calendar_id = $1 and name = $2 and id < $3 order by id desc limit $4"
         );
-        return tx.all(statement, &args![calendar, name, before, limit], version).await;
+        return tx
+            .all(statement, &args![calendar, name, before, limit], version)
+            .await;
     }
     let statement = sql!(
         "select id, name, uid, etag, action, door, principal_id, at from object_version
           where calendar_id = $1 and id < $2 order by id desc limit $3"
     );
-    tx.all(statement, &args![calendar, before, limit], version).await
+    tx.all(statement, &args![calendar, before, limit], version)
+        .await
 }
 
 /// The text of a version.
 pub async fn body(tx: &mut Tx<'_>, calendar: CalendarId, id: i64) -> Result<Option<Vec<u8>>> {
     let statement = sql!("select body from object_version where id = $2 and calendar_id = $1");
-    tx.one(statement, &args![calendar, id], |row| Ok(row.bytes(0)?.to_vec())).await
+    tx.one(statement, &args![calendar, id], |row| {
+        Ok(row.bytes(0)?.to_vec())
+    })
+    .await
 }

@@ -57,10 +57,17 @@ where
     }
 
     fn run(&mut self, tx: &mut Tx<'static>) -> bool {
-        let Some(work) = self.work.take() else { return false };
-        let outcome = match work(tx).as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+        let Some(work) = self.work.take() else {
+            return false;
+        };
+        let outcome = match work(tx)
+            .as_mut()
+            .poll(&mut Context::from_waker(Waker::noop()))
+        {
             Poll::Ready(outcome) => outcome,
-            Poll::Pending => Err(Error::Internal("a write waited for something other than the database".into())),
+            Poll::Pending => Err(Error::Internal(
+                "a write waited for something other than the database".into(),
+            )),
         };
         let outcome = match (outcome, tx.take_failure()) {
             (Ok(_), Some(failure)) => Err(failure),
@@ -91,7 +98,11 @@ impl Writer {
         let (sender, receiver) = mpsc::channel(queue.max(1));
         let (ended, done) = tokio::sync::watch::channel(());
         let tx = Tx::new(Engine::Sqlite(LiteTx::writing(connection)));
-        let thread = Thread { tx, queue: receiver, since_checkpoint: 0 };
+        let thread = Thread {
+            tx,
+            queue: receiver,
+            since_checkpoint: 0,
+        };
         std::thread::Builder::new()
             .name("store-writer".into())
             .spawn(move || {
@@ -99,7 +110,10 @@ impl Writer {
                 drop(ended);
             })
             .map_err(|e| Error::Internal(format!("cannot start the writer thread: {e}")))?;
-        Ok(Writer { queue: sender, done })
+        Ok(Writer {
+            queue: sender,
+            done,
+        })
     }
 
     /// Hands a write to the thread and waits for its commit.
@@ -111,7 +125,11 @@ impl Writer {
         let gone = |_| Error::Unavailable("the database is being closed".into());
         let place = self.queue.reserve().await.map_err(|_| gone(()))?;
         let (reply, answer) = oneshot::channel();
-        place.send(Box::new(Pending { work: Some(work), outcome: None, reply }));
+        place.send(Box::new(Pending {
+            work: Some(work),
+            outcome: None,
+            reply,
+        }));
         answer.await.map_err(|_| gone(()))?
     }
 
@@ -172,9 +190,15 @@ impl Thread {
             false
         });
         if self.ended() {
-            return Err(Error::Unavailable("nothing was stored: the database gave up the transaction".into()));
+            return Err(Error::Unavailable(
+                "nothing was stored: the database gave up the transaction".into(),
+            ));
         }
-        let end = if kept { Ok(()) } else { self.statement("rollback to write") };
+        let end = if kept {
+            Ok(())
+        } else {
+            self.statement("rollback to write")
+        };
         let end = end.and_then(|()| self.statement("release write"));
         if end.is_err() {
             self.give_up();
@@ -184,7 +208,8 @@ impl Thread {
 
     /// SQLite ends a transaction by itself when the disk is full or fails.
     fn ended(&mut self) -> bool {
-        self.lite().is_none_or(|lite| lite.connection().is_ok_and(Connection::is_autocommit))
+        self.lite()
+            .is_none_or(|lite| lite.connection().is_ok_and(Connection::is_autocommit))
     }
 
     fn give_up(&mut self) {
@@ -197,7 +222,9 @@ impl Thread {
     fn statement(&mut self, text: &'static str) -> Result<()> {
         match self.lite() {
             Some(lite) => lite.execute(text, &[]).map(drop),
-            None => Err(Error::Internal("the writer thread serves SQLite only".into())),
+            None => Err(Error::Internal(
+                "the writer thread serves SQLite only".into(),
+            )),
         }
     }
 
@@ -209,7 +236,11 @@ impl Thread {
     }
 
     fn checkpoint(&mut self) {
-        let due = if self.queue.is_empty() { CHECKPOINT_IDLE } else { CHECKPOINT };
+        let due = if self.queue.is_empty() {
+            CHECKPOINT_IDLE
+        } else {
+            CHECKPOINT
+        };
         if self.since_checkpoint >= due {
             self.since_checkpoint = 0;
             // Readers in the way leave the rest to the next time.
@@ -218,6 +249,7 @@ impl Thread {
     }
 
     fn tx_script(&mut self, text: &str) -> Result<()> {
-        self.lite().map_or(Ok(()), |lite| lite.each(text, &[], |_| Ok(())))
+        self.lite()
+            .map_or(Ok(()), |lite| lite.each(text, &[], |_| Ok(())))
     }
 }

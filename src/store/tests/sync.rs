@@ -4,7 +4,12 @@ use super::*;
 use crate::store::Change;
 
 /// What a client with token `since` is told: names, with `-` before removed ones, and its next token.
-async fn changes(store: &Store, calendar: CalendarId, since: i64, limit: i64) -> (Vec<String>, i64) {
+async fn changes(
+    store: &Store,
+    calendar: CalendarId,
+    since: i64,
+    limit: i64,
+) -> (Vec<String>, i64) {
     let (mut told, mut next) = (Vec::new(), since);
     let each = |change: Change<'_>| {
         next = change.seq();
@@ -14,7 +19,10 @@ async fn changes(store: &Store, calendar: CalendarId, since: i64, limit: i64) ->
         });
         Ok(())
     };
-    store.peek(|tx| Box::pin(objects::changed_since(tx, calendar, since, limit, each))).await.unwrap();
+    store
+        .peek(|tx| Box::pin(objects::changed_since(tx, calendar, since, limit, each)))
+        .await
+        .unwrap();
     (told, next)
 }
 
@@ -60,7 +68,11 @@ async fn pages_of_changes_join_without_a_gap() {
             .write(move |tx| {
                 Box::pin(async move {
                     put(tx, work, &format!("{:02}", i % 13), &format!("{i}"), &[]).await?;
-                    if i % 5 == 0 { delete(tx, work, &format!("{:02}", i % 13)).await } else { Ok(0) }
+                    if i % 5 == 0 {
+                        delete(tx, work, &format!("{:02}", i % 13)).await
+                    } else {
+                        Ok(0)
+                    }
                 })
             })
             .await
