@@ -3,6 +3,7 @@
 pub mod busy;
 #[cfg(any(test, fuzzing))]
 pub mod invariants;
+pub mod expand;
 pub mod join;
 pub mod object;
 pub mod parse;

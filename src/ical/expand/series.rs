@@ -1,0 +1,390 @@
+//! An object, read once for expansion: what its instances start from, what is added, taken out and replaced.
+
+use super::length::{Frame, Length};
+use crate::ical::object::{Kind, Object};
+use crate::ical::rrule::civil::{self, DAY};
+use crate::ical::rrule::{Budget, Rule, Span, Until};
+use crate::ical::tree::Component;
+use crate::ical::value::{Period, Rdate, When};
+use crate::ical::zone::Zones;
+
+/// Until when the offsets of an endless series matter: 2037-12-31, as far as most zone data goes.
+const ENDLESS: i64 = 24_836 * DAY;
+
+/// The instances of an object, ready to be walked.
+#[derive(Debug)]
+pub struct Series {
+    pub(super) master: Option<Master>,
+    /// Sorted by key.
+    pub(super) overrides: Vec<Override>,
+    /// Components without any date that count as one occurrence of all time.
+    pub(super) undated: Vec<usize>,
+}
+
+/// What the component without RECURRENCE-ID says.
+#[derive(Debug)]
+pub(super) struct Master {
+    pub frame: Frame,
+    pub component: usize,
+    /// Civil seconds of DTSTART.
+    pub start: i64,
+    pub length: Length,
+    pub rules: Vec<Rule>,
+    /// EXRULE, which RFC 5545 deprecated and old calendars have.
+    pub exrules: Vec<Rule>,
+    /// Key, civil seconds, own length.
+    pub rdates: Vec<(i64, i64, Option<Length>)>,
+    /// Sorted keys, and sorted first civil seconds of days.
+    pub exdates: Vec<i64>,
+    pub exdays: Vec<i64>,
+}
+
+/// What a component with RECURRENCE-ID says.
+#[derive(Debug)]
+pub(super) struct Override {
+    /// On the master's axis, or its own where there is no master.
+    pub key: i64,
+    pub local: i64,
+    /// Its RECURRENCE-ID is a DATE in a timed series: any instance on that day.
+    pub whole_day: bool,
+    pub this_and_future: bool,
+    pub component: usize,
+    pub frame: Frame,
+    pub start_key: i64,
+    pub start: i64,
+    pub length: Length,
+}
+
+impl Series {
+    /// Reads an object.
+    pub fn of(object: &Object<'_>, zones: &Zones<'_>) -> Series {
+        let overrides = object
+            .overrides
+            .iter()
+            .map(|o| (o.component, &o.recurrence_id, o.this_and_future));
+        Self::new(object.kind, object.master, overrides, zones)
+    }
+
+    /// The same for components that are not an object of their own, such as the AVAILABLEs of RFC 7953.
+    pub fn new<'a>(
+        kind: Kind,
+        master: Option<Component<'_>>,
+        overrides: impl Iterator<Item = (Component<'a>, &'a When, bool)>,
+        zones: &Zones<'_>,
+    ) -> Series {
+        let mut series = Series {
+            master: None,
+            overrides: Vec::new(),
+            undated: Vec::new(),
+        };
+        let undated = |component: Component<'_>| (kind == Kind::Todo).then(|| component.index());
+        if let Some(component) = master {
+            series.master = Master::of(component, zones);
+            if series.master.is_none() {
+                series.undated.extend(undated(component));
+            }
+        }
+        let frame = series.master.as_ref().map(|master| master.frame.clone());
+        for (component, id, this_and_future) in overrides {
+            match Override::of(component, id, this_and_future, frame.as_ref(), zones) {
+                Some(found) => series.overrides.push(found),
+                None => series.undated.extend(undated(component)),
+            }
+        }
+        // Of two for one instance the later in the stream counts.
+        series
+            .overrides
+            .sort_by_key(|o| (o.key, std::cmp::Reverse(o.component)));
+        series.overrides.dedup_by_key(|o| o.key);
+        series
+    }
+
+    /// Does a rule go on without end?
+    pub fn is_endless(&self) -> bool {
+        let rules = self.master.iter().flat_map(|master| &master.rules);
+        rules.into_iter().any(|rule| !rule.is_finite())
+    }
+
+    /// Has it more than one instance, or can it have?
+    pub fn is_recurring(&self) -> bool {
+        let master = self.master.as_ref();
+        master.is_some_and(|m| !m.rules.is_empty() || !m.rdates.is_empty())
+            || !self.overrides.is_empty()
+    }
+
+    /// See [`extent`](super::extent).
+    pub fn extent(&self) -> (Option<i64>, Option<i64>) {
+        if !self.undated.is_empty() {
+            return (Some(civil::MIN), None);
+        }
+        let (mut first, mut last) = (None::<i64>, Some(i64::MIN));
+        let mut widen = |start: i64, end: Option<i64>| {
+            first = Some(first.map_or(start, |first| first.min(start)));
+            last = last.zip(end).map(|(last, end)| last.max(end));
+        };
+        for over in &self.overrides {
+            widen(
+                over.start_key,
+                Some(over.frame.end(over.start_key, over.start, over.length)),
+            );
+        }
+        if let Some(master) = &self.master {
+            let start = master.frame.key(master.start);
+            let earlier = self.earlier();
+            widen(
+                start.saturating_sub(earlier),
+                Some(master.frame.end(start, master.start, master.length)),
+            );
+            for &(key, local, length) in &master.rdates {
+                widen(
+                    key - earlier,
+                    Some(
+                        master
+                            .frame
+                            .end(key, local, length.unwrap_or(master.length)),
+                    ),
+                );
+            }
+            let budget = Budget::default();
+            for rule in &master.rules {
+                let end = master
+                    .last_of(rule, &budget)
+                    .map(|last| last.saturating_add(self.later()));
+                widen(start, end);
+            }
+        }
+        (first, last.filter(|_| first.is_some()))
+    }
+
+    /// How much earlier than its key an instance may start, by RANGE=THISANDFUTURE.
+    pub(super) fn earlier(&self) -> i64 {
+        let shifts = self.overrides.iter().filter(|o| o.this_and_future);
+        shifts
+            .map(|o| o.key.saturating_sub(o.start_key))
+            .fold(0, i64::max)
+            .saturating_add(self.slack())
+    }
+
+    /// How much later than its key an instance may end.
+    pub(super) fn later(&self) -> i64 {
+        let shifts = self.overrides.iter().filter(|o| o.this_and_future);
+        let shifted = shifts.map(|o| {
+            o.start_key
+                .saturating_sub(o.key)
+                .max(0)
+                .saturating_add(o.length.longest())
+        });
+        let rdates = self
+            .master
+            .iter()
+            .flat_map(|m| &m.rdates)
+            .filter_map(|(.., length)| *length);
+        let own = self.master.as_ref().map_or(0, |m| m.length.longest());
+        shifted
+            .chain(rdates.map(Length::longest))
+            .fold(own, i64::max)
+            .saturating_add(self.slack())
+    }
+
+    /// Keys and shifted starts may lie on axes a zone's width apart.
+    fn slack(&self) -> i64 {
+        if self.overrides.iter().any(|o| o.this_and_future) {
+            DAY
+        } else {
+            0
+        }
+    }
+}
+
+impl Master {
+    /// None without a date to start from: DTSTART, or DUE where a to-do has only that.
+    fn of(component: Component<'_>, zones: &Zones<'_>) -> Option<Master> {
+        let start = start_of(component)?;
+        let rules = read_rules(component, "RRULE");
+        let civil_start = civil::seconds(start.civil());
+        let frame = Frame::of(
+            &start,
+            zones,
+            Some(when_offsets_matter(component, civil_start, &rules)),
+        );
+        let mut master = Master {
+            component: component.index(),
+            length: Length::of(component, &start, &frame, zones),
+            start: if frame.date {
+                civil_start.div_euclid(DAY) * DAY
+            } else {
+                civil_start
+            },
+            frame,
+            rules,
+            exrules: read_rules(component, "EXRULE"),
+            rdates: Vec::new(),
+            exdates: Vec::new(),
+            exdays: Vec::new(),
+        };
+        master.read_rdates(component, zones);
+        master.read_exdates(component, zones);
+        master.count_the_start();
+        Some(master)
+    }
+
+    fn read_rdates(&mut self, component: Component<'_>, zones: &Zones<'_>) {
+        for rdate in component
+            .properties_named("RDATE")
+            .filter_map(|p| Rdate::list(p).ok())
+            .flatten()
+        {
+            let key = match rdate.start() {
+                // A DATE among times is that day at DTSTART's time.
+                When::Date(date) if !self.frame.date => {
+                    let day = civil::seconds(date.at(0, 0, 0, 0));
+                    self.frame.key(day + self.start.rem_euclid(DAY))
+                }
+                when => self.frame.key_of(when, zones),
+            };
+            let length = match &rdate {
+                Rdate::Start(_) => None,
+                Rdate::Period(Period::Explicit { start, end }) => {
+                    Some(Length::until(start, end, &self.frame, zones))
+                }
+                Rdate::Period(Period::Lasting { duration, .. }) => {
+                    Some(Length::lasting(duration, &self.frame))
+                }
+            };
+            self.rdates.push((key, self.frame.local(key), length));
+        }
+    }
+
+    fn read_exdates(&mut self, component: Component<'_>, zones: &Zones<'_>) {
+        for property in component.properties_named("EXDATE") {
+            for when in When::list(property).unwrap_or_default() {
+                match when {
+                    When::Date(date) => self.exdays.push(civil::seconds(date.at(0, 0, 0, 0))),
+                    when => self.exdates.push(self.frame.key_of(&when, zones)),
+                }
+            }
+        }
+        self.exdates.sort_unstable();
+        self.exdays.sort_unstable();
+    }
+
+    /// COUNT counts DTSTART even where the rule does not match it.
+    fn count_the_start(&mut self) {
+        let span = self.span(None, Some(self.start));
+        for rule in &mut self.rules {
+            let Some(count) = rule.count else { continue };
+            let budget = Budget::new(Budget::STEPS, 1);
+            if rule.instances(span, &budget).next().is_none() {
+                rule.count = Some(count - 1);
+            }
+        }
+    }
+
+    /// A walk over civil seconds; bounds outside of the calendar are none.
+    pub fn span(&self, from: Option<i64>, to: Option<i64>) -> Span {
+        let bound = |at: i64| civil::date_time(at.clamp(civil::MIN, civil::MAX));
+        Span {
+            dtstart: civil::date_time(self.start).unwrap_or_default(),
+            date: self.frame.date,
+            from: from.and_then(bound),
+            to: to.and_then(bound),
+        }
+    }
+
+    /// The bound that UNTIL sets, as a key and as civil seconds wide enough for it.
+    pub fn until(&self, rule: &Rule) -> (i64, i64) {
+        match rule.until {
+            None => (i64::MAX, civil::MAX),
+            Some(Until::Utc(at)) if self.frame.zone.is_some() => {
+                let key = civil::seconds(at);
+                // A local time that exists twice may be the earlier one: look an offset's shift further.
+                (key, self.frame.local(key).saturating_add(DAY))
+            }
+            Some(until) => {
+                let local = civil::seconds(until.last_local());
+                (i64::MAX, local)
+            }
+        }
+    }
+
+    /// The last start that a rule makes, or a little after it. None: without end, or too far to count.
+    fn last_of(&self, rule: &Rule, budget: &Budget) -> Option<i64> {
+        if rule.until.is_some() {
+            let (key, local) = self.until(rule);
+            return Some(key.min(self.frame.key(local)));
+        }
+        rule.count?;
+        let last = rule.instances(self.span(None, None), budget).last();
+        if budget.exhausted() {
+            return None;
+        }
+        Some(self.frame.key(last.map_or(self.start, civil::seconds)))
+    }
+}
+
+impl Override {
+    fn of(
+        component: Component<'_>,
+        id: &When,
+        this_and_future: bool,
+        master: Option<&Frame>,
+        zones: &Zones<'_>,
+    ) -> Option<Override> {
+        // An override without times stands where its instance was.
+        let start = start_of(component).or_else(|| (!component.is("VTODO")).then(|| id.clone()))?;
+        let at = civil::seconds(start.civil());
+        let within = Some((at - DAY, at + DAY));
+        let frame = match master {
+            Some(master) if master.tzid.as_deref() == start.tzid() && start.tzid().is_some() => {
+                Frame {
+                    date: false,
+                    ..master.clone()
+                }
+            }
+            _ => Frame::of(&start, zones, within),
+        };
+        let own = Frame::of(id, zones, within);
+        let series = master.unwrap_or(&own);
+        let key = series.key_of(id, zones);
+        let start_key = frame.key_of(&start, zones);
+        Some(Override {
+            key,
+            local: series.local(key),
+            whole_day: id.is_date() && !series.date,
+            this_and_future,
+            component: component.index(),
+            length: Length::of(component, &start, &frame, zones),
+            start: frame.local(start_key),
+            start_key,
+            frame,
+        })
+    }
+}
+
+/// DTSTART, or DUE where a to-do has only that.
+fn start_of(component: Component<'_>) -> Option<When> {
+    let named = |name| When::of(component.property(name)?).ok();
+    named("DTSTART").or_else(|| named("DUE").filter(|_| component.is("VTODO")))
+}
+
+fn read_rules(component: Component<'_>, name: &str) -> Vec<Rule> {
+    component
+        .properties_named(name)
+        .filter_map(|p| Rule::parse(&p.value()).ok())
+        .collect()
+}
+
+/// The instants between which a component's TZID is asked for offsets.
+fn when_offsets_matter(component: Component<'_>, start: i64, rules: &[Rule]) -> (i64, i64) {
+    let mut last = start;
+    for rule in rules {
+        let end = rule
+            .until
+            .map_or(ENDLESS, |until| civil::seconds(until.last_local()));
+        last = last.max(end);
+    }
+    if component.property("RDATE").is_some() {
+        last = last.max(ENDLESS);
+    }
+    (start - DAY, last + DAY)
+}
