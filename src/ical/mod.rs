@@ -1,6 +1,7 @@
 //! The RFC 5545 family, pure: text in, text and arithmetic out. No IO, no clock, no dice.
 
 pub mod busy;
+pub mod charset;
 #[cfg(any(test, fuzzing))]
 pub mod invariants;
 pub mod expand;

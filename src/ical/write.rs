@@ -172,13 +172,12 @@ fn push_text(out: &mut Vec<u8>, edit: &Edit, ending: &str) {
     }
 }
 
-/// The ending of a document's first line.
+/// The ending of a document's first line. A lone CR counts only where there is no LF at all: put in front of one, it
+/// would become half of a CRLF.
 fn line_ending(source: &[u8]) -> &'static str {
     match memchr::memchr2(b'\r', b'\n', source) {
         Some(at) if source[at] == b'\n' => "\n",
-        Some(at) if source.get(at + 1) != Some(&b'\n') && source.get(at + 1) != Some(&b'\r') => {
-            "\r"
-        }
+        Some(_) if memchr::memchr(b'\n', source).is_none() => "\r",
         _ => "\r\n",
     }
 }

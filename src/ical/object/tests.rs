@@ -402,3 +402,68 @@ fn limits_have_preconditions_of_their_own() {
     };
     assert_eq!(verdict(&text, &rules), Ok(()));
 }
+
+/// RFC 5545 §3.6.1–3.6.4, §3.6.6 and RFC 7953 §3.1, as printed.
+#[test]
+fn the_rfcs_own_examples_are_valid() {
+    let examples = [
+        (
+            Kind::Event,
+            "BEGIN:VEVENT\nUID:19970901T130000Z-123403@example.com\nDTSTAMP:19970901T130000Z\n\
+            DTSTART;VALUE=DATE:19971102\nSUMMARY:Our Blissful Anniversary\nTRANSP:TRANSPARENT\nCLASS:CONFIDENTIAL\n\
+            CATEGORIES:ANNIVERSARY,PERSONAL,SPECIAL OCCASION\nRRULE:FREQ=YEARLY\nEND:VEVENT\n",
+        ),
+        (
+            Kind::Event,
+            "BEGIN:VEVENT\nUID:20070423T123432Z-541111@example.com\nDTSTAMP:20070423T123432Z\n\
+            DTSTART;VALUE=DATE:20070628\nDTEND;VALUE=DATE:20070709\nSUMMARY:Festival International de Jazz de Montreal\n\
+            TRANSP:TRANSPARENT\nEND:VEVENT\n",
+        ),
+        (
+            Kind::Todo,
+            "BEGIN:VTODO\nUID:20070514T103211Z-123404@example.com\nDTSTAMP:20070514T103211Z\n\
+            DTSTART:20070514T110000Z\nDUE:20070709T130000Z\nCOMPLETED:20070707T100000Z\n\
+            SUMMARY:Submit Revised Internet-Draft\nPRIORITY:1\nSTATUS:NEEDS-ACTION\nEND:VTODO\n",
+        ),
+        (
+            Kind::Todo,
+            "BEGIN:VTODO\nDTSTAMP:19980130T134500Z\nSEQUENCE:2\nUID:uid4@example.com\n\
+            ORGANIZER:mailto:unclesam@example.com\nATTENDEE;PARTSTAT=ACCEPTED:mailto:jqpublic@example.com\n\
+            DUE:19980415T000000\nSTATUS:NEEDS-ACTION\nSUMMARY:Submit Income Taxes\nBEGIN:VALARM\nACTION:AUDIO\n\
+            TRIGGER:19980403T120000Z\nATTACH;FMTTYPE=audio/basic:http://example.com/pub/audio-\n files/ssbanner.aud\n\
+            REPEAT:4\nDURATION:PT1H\nEND:VALARM\nEND:VTODO\n",
+        ),
+        (
+            Kind::Journal,
+            "BEGIN:VJOURNAL\nUID:19970901T130000Z-123405@example.com\nDTSTAMP:19970901T130000Z\n\
+            DTSTART;VALUE=DATE:19970317\nSUMMARY:Staff meeting minutes\n\
+            DESCRIPTION:1. Staff meeting: Participants include Joe\\,\n  Lisa\\, and Bob.\\n\n 2. Next\nEND:VJOURNAL\n",
+        ),
+        (
+            Kind::FreeBusy,
+            "BEGIN:VFREEBUSY\nUID:19970901T095957Z-76A912@example.com\nORGANIZER:mailto:jane_doe@example.com\n\
+            ATTENDEE:mailto:john_public@example.com\nDTSTAMP:19970901T100000Z\n\
+            FREEBUSY:19971015T050000Z/PT8H30M,\n 19971015T160000Z/PT5H30M,19971015T223000Z/PT6H30M\n\
+            URL:http://example.com/pub/busy/jpublic-01.ifb\nEND:VFREEBUSY\n",
+        ),
+        (
+            Kind::FreeBusy,
+            "BEGIN:VFREEBUSY\nUID:19970901T115957Z-76A912@example.com\nDTSTAMP:19970901T120000Z\n\
+            ORGANIZER:jsmith@example.com\nDTSTART:19980313T141711Z\nDTEND:19980410T141711Z\n\
+            FREEBUSY:19980314T233000Z/19980315T003000Z\nFREEBUSY:19980316T153000Z/19980316T163000Z\nEND:VFREEBUSY\n",
+        ),
+        (
+            Kind::Availability,
+            "BEGIN:VAVAILABILITY\nORGANIZER:mailto:bernard@example.com\n\
+            UID:0428C7D2-688E-4D2E-AC52-CD112E2469DF\nDTSTAMP:20111005T133225Z\nBEGIN:AVAILABLE\n\
+            UID:34EDA59B-6BB1-4E94-A66C-64999089C0AF\nSUMMARY:Monday to Friday from 9:00 to 17:00\n\
+            DTSTART;TZID=America/Montreal:20111002T090000\nDTEND;TZID=America/Montreal:20111002T170000\n\
+            RRULE:FREQ=WEEKLY;BYDAY=MO,TU,WE,TH,FR\nEND:AVAILABLE\nEND:VAVAILABILITY\n",
+        ),
+    ];
+    for (kind, example) in examples {
+        let text = calendar(example);
+        let tree = validate(text.as_bytes(), &Rules::default()).unwrap();
+        assert_eq!(Object::read(&tree).unwrap().kind, kind);
+    }
+}

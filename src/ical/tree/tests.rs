@@ -221,3 +221,64 @@ fn limits_end_the_parse_by_name() {
     assert_eq!(tree.faults().len(), 1);
     assert_eq!(tree.faults()[0].severity, Severity::Broken);
 }
+
+/// RFC 5545 §3.1, §3.1.1, §3.1.3, §3.2.11; RFC 6868 §3.2: lines as printed, and what they mean.
+#[test]
+fn the_rfcs_own_content_lines() {
+    type Params = &'static [(&'static str, &'static [&'static str])];
+    let cases: [(&str, &str, Params); 6] = [
+        (
+            "DESCRIPTION:This is a lo\r\n ng description\r\n  that exists on a long line.",
+            "This is a long description that exists on a long line.",
+            &[],
+        ),
+        (
+            "ATTENDEE;RSVP=TRUE;ROLE=REQ-PARTICIPANT:mailto:\r\n jsmith@example.com",
+            "mailto:jsmith@example.com",
+            &[("RSVP", &["TRUE"]), ("ROLE", &["REQ-PARTICIPANT"])],
+        ),
+        (
+            "RDATE;VALUE=DATE:19970304,19970504,19970704,19970904",
+            "19970304,19970504,19970704,19970904",
+            &[("VALUE", &["DATE"])],
+        ),
+        (
+            "ATTACH;FMTTYPE=text/plain;ENCODING=BASE64;VALUE=BINARY:VGhlIHF1aWNrIGJyb3duIGZveA==",
+            "VGhlIHF1aWNrIGJyb3duIGZveA==",
+            &[
+                ("FMTTYPE", &["text/plain"]),
+                ("ENCODING", &["BASE64"]),
+                ("VALUE", &["BINARY"]),
+            ],
+        ),
+        (
+            "ATTENDEE;MEMBER=\"mailto:projectA@example.com\",\"mailto:pr\r\n ojectB@example.com\":mailto:janedoe@example.com",
+            "mailto:janedoe@example.com",
+            &[(
+                "MEMBER",
+                &["mailto:projectA@example.com", "mailto:projectB@example.com"],
+            )],
+        ),
+        (
+            "ATTENDEE;CN=George Herman ^'Babe^' Ruth:mailto:babe@example.com",
+            "mailto:babe@example.com",
+            &[("CN", &["George Herman \"Babe\" Ruth"])],
+        ),
+    ];
+    for (line, value, params) in cases {
+        let text = format!("BEGIN:VEVENT\r\n{line}\r\nEND:VEVENT\r\n");
+        let tree = parse(&text);
+        assert_eq!(tree.faults(), [], "{line}");
+        let property = tree.roots().next().unwrap().properties().next().unwrap();
+        assert_eq!(property.value(), value);
+        let found: Vec<_> = property
+            .params()
+            .map(|param| (param.name().to_owned(), param.values().join("|")))
+            .collect();
+        let wanted: Vec<_> = params
+            .iter()
+            .map(|(name, values)| ((*name).to_owned(), values.join("|")))
+            .collect();
+        assert_eq!(found, wanted);
+    }
+}
