@@ -18,6 +18,7 @@ pub mod clock;
 pub mod config;
 pub mod feeds;
 pub mod ical;
+pub mod metrics;
 pub mod model;
 pub mod seal;
 pub mod store;

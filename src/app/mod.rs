@@ -1,19 +1,25 @@
 //! Use cases: what a front door or a command asks for, and the one value that they all share.
 
 pub mod sessions;
+#[cfg(test)]
+pub mod testing;
+pub mod users;
 
 use std::sync::Arc;
 
 use crate::auth::Auth;
 use crate::clock::{Clock, Dice};
 use crate::config::Config;
+use crate::model::Result;
 use crate::seal::Seal;
+use crate::store::{Store, meta};
 
 /// Everything that a request needs. Cheap to clone.
 #[derive(Clone)]
 pub struct App(Arc<Parts>);
 
 pub struct Parts {
+    pub store: Store,
     pub config: Config,
     pub clock: Clock,
     pub dice: Dice,
@@ -33,9 +39,10 @@ impl std::ops::Deref for App {
 }
 
 impl App {
-    pub fn new(config: Config, clock: Clock, dice: Dice, seal: Seal) -> App {
-        let auth = Auth::new(clock.clone(), dice.clone());
-        App(Arc::new(Parts {
+    pub fn new(config: Config, store: Store, clock: Clock, dice: Dice, seal: Seal) -> Result<App> {
+        let auth = Auth::new(store.clone(), clock.clone(), &dice)?;
+        Ok(App(Arc::new(Parts {
+            store,
             public_url: config.public_url(),
             prefix: config.prefix().to_string(),
             config,
@@ -43,7 +50,15 @@ impl App {
             dice,
             seal,
             auth,
-        }))
+        })))
+    }
+
+    /// Whether the database answers.
+    pub async fn reachable(&self) -> Result<()> {
+        self.store
+            .peek(|tx| Box::pin(meta::get(tx, "ready")))
+            .await
+            .map(drop)
     }
 
     /// The absolute address of a path of ours (`/dav/`).

@@ -41,7 +41,7 @@ pub struct Verified {
     checked: AtomicI64,
 }
 
-#[derive(PartialEq, Eq)]
+#[derive(Clone)]
 pub enum Proof {
     /// The PHC string that the password was verified against.
     Password(String),
@@ -56,6 +56,12 @@ impl Verified {
             proof,
             checked: AtomicI64::new(now),
         }
+    }
+
+    /// The same, checked at the same time.
+    pub fn copied(&self) -> Verified {
+        let checked = self.checked.load(Ordering::Relaxed);
+        Verified::new(self.who.clone(), self.proof.clone(), checked)
     }
 
     /// Whether the caller is to check this again. Of several who ask at the same time one is told to; the others go on

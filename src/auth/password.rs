@@ -39,7 +39,9 @@ impl Default for Passwords {
 }
 
 /// A place in the pool; give it to [`Passwords::verify`].
-pub struct Permit(tokio::sync::OwnedSemaphorePermit);
+pub struct Permit {
+    _held: tokio::sync::OwnedSemaphorePermit,
+}
 
 impl Passwords {
     /// Waits for a place. Refused at once when too many wait already.
@@ -48,7 +50,7 @@ impl Passwords {
         let permit = self.permits.clone().acquire_owned().await;
         drop(queue);
         permit
-            .map(Permit)
+            .map(|held| Permit { _held: held })
             .map_err(|_| Error::Unavailable("the server is stopping".into()))
     }
 
@@ -62,7 +64,7 @@ impl Passwords {
         let exists = phc.is_some();
         let phc = phc.unwrap_or_else(|| NOBODY.to_string());
         let verified = tokio::task::spawn_blocking(move || {
-            let _held = permit;
+            let _permit = permit;
             let parsed = PasswordHash::new(&phc)
                 .map_err(|_| Error::internal("a stored password hash cannot be read"))?;
             let outcome =

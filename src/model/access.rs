@@ -71,7 +71,7 @@ impl Privileges {
 }
 
 /// Who is asking: the person, and what their credential may be used for.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Who {
     pub id: PrincipalId,
     pub name: String,

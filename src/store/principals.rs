@@ -295,6 +295,16 @@ pub async fn set_admin(tx: &mut Tx<'_>, id: PrincipalId, admin: bool) -> Result<
     .map(drop)
 }
 
+/// Switched on, a password alone opens nothing: app passwords do.
+pub async fn set_second_factor(tx: &mut Tx<'_>, id: PrincipalId, on: bool) -> Result<()> {
+    tx.execute(
+        sql!("update principal set second_factor = $2 where id = $1"),
+        &args![id, on],
+    )
+    .await
+    .map(drop)
+}
+
 /// Switches a principal off (with the time) or on again.
 pub async fn set_disabled(tx: &mut Tx<'_>, id: PrincipalId, since: Option<i64>) -> Result<()> {
     tx.execute(
