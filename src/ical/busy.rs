@@ -3,14 +3,15 @@
 //! Which calendars count, and which instances there are, is for the caller to find out; availability
 //! (RFC 7953) is in `availability`. Intervals are half-open, in seconds since 1970 UTC.
 
-use jiff::Timestamp;
-use jiff::tz::TimeZone;
-
+use super::expand::Exhausted;
+use super::object::{Kind, Object};
 use super::query::TimeRange;
-use super::query::overlap::seconds;
+use super::query::times::Times;
+use super::rrule::{Budget, civil};
 use super::tree::Component;
 use super::value::{Duration, Period, When};
 use super::write::content_line;
+use super::zone::Zone;
 
 /// How a stretch of time is taken: the FBTYPE of §3.2.9. The numbers are stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -89,9 +90,47 @@ pub struct Busy {
     pub kind: BusyKind,
 }
 
-/// The periods of a VFREEBUSY's FREEBUSY properties. `to_utc` places a time on the time line; a period
-/// that it cannot place, or that cannot be read, is left out.
-pub fn periods(freebusy: Component<'_>, to_utc: impl Fn(&When) -> Option<i64>) -> Vec<Busy> {
+/// What an object takes of `range` (RFC 4791 §7.10): the instances of its events, or the periods of its
+/// VFREEBUSY. Times without a zone are read in `floating`. `Err` where there are too many instances.
+pub fn of(
+    object: &Object<'_>,
+    range: TimeRange,
+    floating: &Zone,
+    budget: &Budget,
+) -> Result<Vec<Busy>, Exhausted> {
+    let times = Times::new(object, floating);
+    match object.kind {
+        Kind::Event => {
+            let kind = |component| {
+                object
+                    .calendar
+                    .tree()
+                    .component(component)
+                    .map_or(BusyKind::Busy, kind)
+            };
+            let instances = times.instances(&range, budget)?;
+            let busy = instances.iter().map(|instance| Busy {
+                start: instance.start,
+                end: instance.end,
+                kind: kind(instance.occurrence.component),
+            });
+            Ok(busy.filter(|busy| busy.kind != BusyKind::Free).collect())
+        }
+        Kind::FreeBusy => {
+            let all = object
+                .components()
+                .flat_map(|component| periods(component, |period| times.period(period)));
+            Ok(all
+                .filter(|busy| range.overlaps(busy.start, busy.end))
+                .collect())
+        }
+        _ => Ok(Vec::new()),
+    }
+}
+
+/// The periods of a VFREEBUSY's FREEBUSY properties, in any order; one that cannot be read is left out.
+/// `place` gives a period's start and end as instants.
+pub fn periods(freebusy: Component<'_>, place: impl Fn(&Period) -> (i64, i64)) -> Vec<Busy> {
     let mut busy = Vec::new();
     for property in freebusy.properties_named("FREEBUSY") {
         let kind = property
@@ -101,17 +140,8 @@ pub fn periods(freebusy: Component<'_>, to_utc: impl Fn(&When) -> Option<i64>) -
             let Ok(period) = Period::parse(period, property.param("TZID").as_deref()) else {
                 continue;
             };
-            let end = |start: i64| match &period {
-                Period::Explicit { end, .. } => to_utc(end),
-                Period::Lasting { duration, .. } => {
-                    Some(start.saturating_add(duration.total_seconds()))
-                }
-            };
-            if let Some((start, end)) =
-                to_utc(period.start()).and_then(|start| Some((start, end(start)?)))
-            {
-                busy.push(Busy { start, end, kind });
-            }
+            let (start, end) = place(&period);
+            busy.push(Busy { start, end, kind });
         }
     }
     busy
@@ -218,10 +248,8 @@ fn span(seconds: i64) -> Duration {
 
 /// A time as a DATE-TIME in UTC, at the ends of what iCalendar can write where it lies beyond.
 pub fn utc(at: i64) -> String {
-    let first = seconds(jiff::civil::DateTime::constant(1, 1, 1, 0, 0, 0, 0));
-    let last = seconds(jiff::civil::DateTime::constant(9999, 12, 30, 0, 0, 0, 0));
-    let at = Timestamp::from_second(at.clamp(first, last)).unwrap_or(Timestamp::UNIX_EPOCH);
-    When::Utc(TimeZone::UTC.to_datetime(at)).to_string()
+    let at = civil::date_time(at.clamp(civil::MIN, civil::MAX)).unwrap_or_default();
+    When::Utc(at).to_string()
 }
 
 #[cfg(test)]
@@ -235,8 +263,13 @@ mod tests {
         tree.roots().next().expect("a component")
     }
 
-    fn at_utc(when: &When) -> Option<i64> {
-        matches!(when, When::Utc(_)).then(|| seconds(when.civil()))
+    /// What an object takes of all time.
+    fn taken(lines: &str, zone: &Zone, range: TimeRange) -> Vec<Busy> {
+        let lines = lines.replace('|', "\r\n");
+        let text = format!("BEGIN:VCALENDAR\r\nVERSION:2.0\r\n{lines}\r\nEND:VCALENDAR\r\n");
+        let tree = Tree::parse(text.as_bytes(), &Limits::default()).expect("a tree");
+        let object = Object::read(&tree).expect("an object");
+        of(&object, range, zone, &Budget::default()).expect("within the budget")
     }
 
     /// The table of RFC 4791 §7.10.
@@ -272,26 +305,62 @@ mod tests {
         );
     }
 
-    /// Appendix B's abcd8, and periods that cannot be read.
+    const DAY: i64 = 1_136_160_000; // 2006-01-02
+
+    fn busy(start: i64, end: i64, kind: BusyKind) -> Busy {
+        Busy {
+            start: DAY + start,
+            end: DAY + end,
+            kind,
+        }
+    }
+
     #[test]
     fn periods_of_a_freebusy_component() {
-        let text = "BEGIN:VFREEBUSY\r\nFREEBUSY;FBTYPE=BUSY-TENTATIVE:20060102T100000Z/20060102T120000Z\r\n\
-            FREEBUSY:20060103T100000Z/PT2H,nonsense,20060104T100000/PT1H,20060104T100000Z/P1D\r\n\
-            FREEBUSY;FBTYPE=FREE:20060105T100000Z/PT1H\r\nEND:VFREEBUSY\r\n";
-        let tree = Tree::parse(text.as_bytes(), &Limits::default()).expect("a tree");
-        let day: i64 = 1_136_160_000; // 2006-01-02
-        let busy = |start, end, kind| Busy {
-            start: day + start,
-            end: day + end,
-            kind,
-        };
+        let lines = "BEGIN:VFREEBUSY|UID:1|FREEBUSY;FBTYPE=BUSY-TENTATIVE:20060102T100000Z/20060102T120000Z|\
+            FREEBUSY:20060103T100000Z/PT2H,nonsense,20060104T100000Z/P1D|FREEBUSY:20050104T100000Z/P1D|\
+            FREEBUSY;FBTYPE=FREE:20060105T100000Z/PT1H|END:VFREEBUSY";
         let expected = [
             busy(36_000, 43_200, Tentative),
             busy(122_400, 129_600, Taken),
             busy(208_800, 295_200, Taken),
             busy(295_200, 298_800, Free),
         ];
-        assert_eq!(periods(first(&tree), at_utc), expected);
+        let range = TimeRange {
+            start: DAY,
+            end: i64::MAX,
+        };
+        assert_eq!(taken(lines, &Zone::Utc, range), expected);
+    }
+
+    #[test]
+    fn instances_of_an_event() {
+        let lines = "BEGIN:VEVENT|UID:1|DTSTART;VALUE=DATE:20060101|RRULE:FREQ=DAILY|END:VEVENT|BEGIN:VEVENT|UID:1|\
+            RECURRENCE-ID;VALUE=DATE:20060103|DTSTART;VALUE=DATE:20060103|STATUS:TENTATIVE|END:VEVENT|BEGIN:VEVENT|\
+            UID:1|RECURRENCE-ID;VALUE=DATE:20060104|DTSTART;VALUE=DATE:20060104|STATUS:CANCELLED|END:VEVENT";
+        let range = TimeRange {
+            start: DAY,
+            end: DAY + 3 * 86_400,
+        };
+        let utc = [busy(0, 86_400, Taken), busy(86_400, 172_800, Tentative)];
+        assert_eq!(taken(lines, &Zone::Utc, range), utc);
+        let tokyo = [
+            busy(-32_400, 54_000, Taken),
+            busy(54_000, 140_400, Tentative),
+            busy(226_800, 313_200, Taken),
+        ];
+        assert_eq!(
+            taken(lines, &Zone::named("Asia/Tokyo").expect("a zone"), range),
+            tokyo
+        );
+        assert_eq!(
+            taken(
+                "BEGIN:VTODO|UID:1|DTSTART:20060102T000000Z|END:VTODO",
+                &Zone::Utc,
+                range
+            ),
+            []
+        );
     }
 
     const RANGE: TimeRange = TimeRange { start: 0, end: 100 };
@@ -372,7 +441,7 @@ mod tests {
         );
         assert_eq!(
             (utc(i64::MIN), utc(i64::MAX)),
-            ("00010101T000000Z".to_owned(), "99991230T000000Z".to_owned())
+            ("00010101T000000Z".to_owned(), "99991231T235959Z".to_owned())
         );
     }
 

@@ -2,13 +2,14 @@
 
 pub mod busy;
 pub mod charset;
+pub mod expand;
 #[cfg(any(test, fuzzing))]
 pub mod invariants;
-pub mod expand;
 pub mod join;
 pub mod object;
 pub mod parse;
 pub mod property;
+pub mod prune;
 pub mod query;
 pub mod rrule;
 pub mod session;

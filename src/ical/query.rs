@@ -1,13 +1,15 @@
 //! Filters of `calendar-query`: RFC 4791 §7.8, §9.7, §9.9 as plain data, and what they match.
 //!
-//! A [`Filter`] is read from XML in [`read`], asked in [`matching`], and summed up for an index by
+//! A [`Filter`] is read from XML in [`read`], asked in `matching`, and summed up for an index by
 //! [`Filter::prefilter`]. Text is compared by the collations of [`collate`]; the tables of §9.9 are in
 //! [`overlap`], alarms in [`alarm`]. Finding the objects to ask is not done here.
 
 pub mod alarm;
 pub mod collate;
+mod matching;
 pub mod overlap;
 pub mod read;
+pub(in crate::ical) mod times;
 
 pub use collate::Collation;
 pub use read::FilterError;

@@ -228,6 +228,12 @@ impl<'t> Component<'t> {
         &self.tree.source[self.span()]
     }
 
+    /// The bytes of its BEGIN line.
+    pub(super) fn begin_span(self) -> Range<usize> {
+        let line = self.tree.line(self.node().line);
+        line.start as usize..line.end as usize
+    }
+
     /// Where another property can be inserted: after its last property, before its components.
     pub(super) fn insertion(self) -> usize {
         let last = self

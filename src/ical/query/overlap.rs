@@ -1,22 +1,7 @@
 //! When does a component overlap a time range? The tables of RFC 4791 §9.9 and RFC 7953 §7.2.1, over
 //! effective times of one instance in seconds since 1970 UTC.
 
-use jiff::civil::DateTime;
-
 use super::TimeRange;
-
-/// Seconds from 1970-01-01T00:00:00 to a civil time, as if it were UTC.
-pub fn seconds(at: DateTime) -> i64 {
-    let days = i64::from(
-        at.date()
-            .duration_since(jiff::civil::Date::constant(1970, 1, 1))
-            .as_hours(),
-    ) / 24;
-    days * 86_400
-        + i64::from(at.hour()) * 3600
-        + i64::from(at.minute()) * 60
-        + i64::from(at.second())
-}
 
 /// The effective times of one instance of a to-do, as far as it has them.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -88,18 +73,6 @@ mod tests {
         start: 100,
         end: 200,
     };
-
-    #[test]
-    fn seconds_are_those_of_utc() {
-        for (text, expected) in [
-            ("1970-01-01T00:00:00", 0),
-            ("2006-01-04T15:00:01", 1_136_386_801),
-            ("1969-12-31T23:59:59", -1),
-            ("0001-01-01T00:00:00", -62_135_596_800),
-        ] {
-            assert_eq!(seconds(text.parse().expect("a time")), expected, "{text}");
-        }
-    }
 
     #[test]
     fn events() {

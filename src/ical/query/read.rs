@@ -7,6 +7,7 @@ use super::{
     Collation, CompFilter, CompTest, Filter, ParamFilter, ParamTest, PropFilter, PropTest,
     TextMatch, TimeRange,
 };
+use crate::ical::rrule::civil;
 use crate::ical::value::When;
 use crate::xml::{Element, Ns};
 
@@ -95,7 +96,7 @@ impl TimeRange {
 
 fn utc(text: &str) -> Result<i64, FilterError> {
     match When::parse(text, None) {
-        Ok(When::Utc(at)) => Ok(super::overlap::seconds(at)),
+        Ok(When::Utc(at)) => Ok(civil::seconds(at)),
         _ => Err(invalid(format!("{text:?} is not a date with UTC time"))),
     }
 }

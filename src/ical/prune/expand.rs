@@ -1,0 +1,212 @@
+//! `expand`: each instance a component of its own, in UTC. RFC 4791 §9.6.5.
+//!
+//! Every instance of a recurring component carries a RECURRENCE-ID, the initial one too, which the RFC
+//! allows. DATE and floating times stay what they are: they are not local times with reference to a zone.
+//! To-dos and journals without dates are returned as they are, since nothing places them outside the range.
+
+use std::borrow::Cow;
+
+use super::{CompSelection, Edit, Output, select};
+use crate::ical::object::{Kind, Object};
+use crate::ical::query::times::{Instance, Times};
+use crate::ical::rrule::civil;
+use crate::ical::tree::{Component, Property};
+use crate::ical::value::{Duration, When};
+
+/// The properties that make a series, which no instance has.
+const RECURRENCE: [&str; 4] = ["RRULE", "RDATE", "EXDATE", "EXRULE"];
+
+/// How a time is written out.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Form {
+    Date,
+    Floating,
+    Utc,
+}
+
+/// An object about to be expanded.
+pub(super) struct Expansion<'e, 't> {
+    object: &'e Object<'t>,
+    times: &'e Times<'e, 't>,
+    freebusy: &'e dyn Fn(Property<'t>) -> Edit,
+    /// The form of a RECURRENCE-ID: that of the series.
+    series: Form,
+    recurs: bool,
+}
+
+impl<'e, 't> Expansion<'e, 't> {
+    pub fn new(
+        object: &'e Object<'t>,
+        times: &'e Times<'e, 't>,
+        freebusy: &'e dyn Fn(Property<'t>) -> Edit,
+    ) -> Expansion<'e, 't> {
+        let start = match object.master {
+            Some(master) => master
+                .property("DTSTART")
+                .and_then(|start| When::of(start).ok()),
+            None => object
+                .overrides
+                .first()
+                .map(|over| over.recurrence_id.clone()),
+        };
+        Expansion {
+            object,
+            times,
+            freebusy,
+            series: start.as_ref().map_or(Form::Utc, Form::of),
+            recurs: times.series().is_recurring(),
+        }
+    }
+
+    /// The calendar with `instances` in the place of its components.
+    pub fn write(
+        &self,
+        selection: Option<&CompSelection>,
+        instances: &[Instance],
+    ) -> Cow<'t, [u8]> {
+        let calendar = self.object.calendar;
+        let mut out = Output::new(calendar.tree().source());
+        let convert = |_: Component<'t>, property: Property<'t>| self.convert(property);
+        out.open(calendar, selection, "", &convert);
+        for child in calendar.children().filter(|child| !child.is("VTIMEZONE")) {
+            if self.is_timeless(child)
+                && let Some(selection) = select(selection, child)
+            {
+                out.component(child, selection, "", &convert);
+            }
+        }
+        for instance in instances {
+            let component = calendar.tree().component(instance.occurrence.component);
+            let Some(component) = component.filter(|component| !self.is_timeless(*component))
+            else {
+                continue;
+            };
+            match select(selection, component) {
+                None => {}
+                Some(selection) if self.recurs => {
+                    self.instance(&mut out, component, selection, instance)
+                }
+                Some(selection) => out.component(component, selection, "", &convert),
+            }
+        }
+        out.close(calendar);
+        out.finish()
+    }
+
+    /// Nothing to expand: not of the object's kind, or without times that recur.
+    fn is_timeless(&self, component: Component<'t>) -> bool {
+        match self.object.kind {
+            _ if !component.is(self.object.kind.name()) => true,
+            Kind::Event => false,
+            Kind::Todo => {
+                !self.recurs
+                    && component.property("DTSTART").is_none()
+                    && component.property("DUE").is_none()
+            }
+            Kind::Journal => !self.recurs && component.property("DTSTART").is_none(),
+            Kind::FreeBusy | Kind::Availability | Kind::Poll => true,
+        }
+    }
+
+    fn instance(
+        &self,
+        out: &mut Output<'t>,
+        component: Component<'t>,
+        selection: Option<&CompSelection>,
+        instance: &Instance,
+    ) {
+        let occurrence = &instance.occurrence;
+        let form = match (occurrence.date, occurrence.local) {
+            (true, _) => Form::Date,
+            (false, true) => Form::Floating,
+            (false, false) => Form::Utc,
+        };
+        let end_name = if component.is("VTODO") {
+            "DUE"
+        } else {
+            "DTEND"
+        };
+        let length = occurrence.end.saturating_sub(occurrence.start);
+        let mut extra = self.series.line("RECURRENCE-ID", occurrence.rid);
+        let has_end =
+            component.property(end_name).is_some() || component.property("DURATION").is_some();
+        let implied = if occurrence.date && !component.is("VTODO") {
+            civil::DAY
+        } else {
+            0
+        };
+        if !has_end && length != implied {
+            extra.push_str(&form.line(end_name, occurrence.end));
+        }
+        let edit = |inside: Component<'t>, property: Property<'t>| {
+            let is = |name: &str| property.is(name);
+            if inside.index() != component.index() {
+                return self.convert(property);
+            }
+            match () {
+                _ if is("DTSTART") => Edit::Line(form.line("DTSTART", occurrence.start)),
+                _ if is(end_name) => Edit::Line(form.line(end_name, occurrence.end)),
+                _ if is("RECURRENCE-ID") || RECURRENCE.iter().any(|name| is(name)) => Edit::Drop,
+                // Nominal days may be longer or shorter than UTC's.
+                _ if is("DURATION") => match Duration::of(property) {
+                    Ok(lasting) if lasting.total_seconds() == length => Edit::Keep,
+                    _ => Edit::Line(form.line(end_name, occurrence.end)),
+                },
+                _ => self.convert(property),
+            }
+        };
+        out.component(component, selection, &extra, &edit);
+    }
+
+    /// A property whose times refer to a zone, in UTC; any other as it is.
+    fn convert(&self, property: Property<'t>) -> Edit {
+        if property.param("TZID").is_none() {
+            return (self.freebusy)(property);
+        }
+        let Ok(times) = When::list(property) else {
+            return Edit::Keep;
+        };
+        let value: Vec<String> = times
+            .iter()
+            .map(|when| match when {
+                When::Zoned { .. } => Form::Utc.text(self.times.utc(when)),
+                other => other.to_string(),
+            })
+            .collect();
+        Edit::Line(super::with_value(
+            property,
+            |param| !param.eq_ignore_ascii_case("TZID"),
+            &value.join(","),
+        ))
+    }
+}
+
+impl Form {
+    fn of(when: &When) -> Form {
+        match when {
+            When::Date(_) => Form::Date,
+            When::Floating(_) => Form::Floating,
+            When::Utc(_) | When::Zoned { .. } => Form::Utc,
+        }
+    }
+
+    /// Seconds as this form has them: an instant for UTC, civil seconds for the others.
+    fn text(self, seconds: i64) -> String {
+        let at = civil::date_time(seconds.clamp(civil::MIN, civil::MAX)).unwrap_or_default();
+        match self {
+            Form::Date => When::Date(at.date()),
+            Form::Floating => When::Floating(at),
+            Form::Utc => When::Utc(at),
+        }
+        .to_string()
+    }
+
+    fn line(self, name: &str, seconds: i64) -> String {
+        let value = if self == Form::Date {
+            ";VALUE=DATE"
+        } else {
+            ""
+        };
+        format!("{name}{value}:{}\r\n", self.text(seconds))
+    }
+}
