@@ -4,7 +4,7 @@
 use super::{Invalid, Violation, short};
 use crate::ical::rrule::{Rule, RuleError};
 use crate::ical::tree::{Component, Property};
-use crate::ical::value::{Duration, Period, Rdate, When, utc_offset};
+use crate::ical::value::{BadValue, Duration, Period, Rdate, When, items, utc_offset};
 
 /// Components as bits, for the table.
 pub(super) mod within {
@@ -127,7 +127,11 @@ const PROPERTIES: [Row; 43] = [
 pub(super) fn check(component: Component<'_>, within: u16) -> Result<(), Invalid> {
     let mut firsts: [Option<Property<'_>>; PROPERTIES.len()] = [None; PROPERTIES.len()];
     for property in component.properties() {
-        let Some(index) = PROPERTIES.iter().position(|row| property.is(row.name)) else {
+        let name = property.name();
+        let row = PROPERTIES
+            .iter()
+            .position(|row| row.name.eq_ignore_ascii_case(name));
+        let Some(index) = row else {
             continue;
         };
         let row = &PROPERTIES[index];
@@ -148,14 +152,14 @@ pub(super) fn check(component: Component<'_>, within: u16) -> Result<(), Invalid
 }
 
 fn value(row: &Row, property: Property<'_>) -> Result<(), (Violation, String)> {
-    let told = |bad: crate::ical::value::BadValue| bad.to_string();
+    let told = |bad: BadValue| bad.to_string();
     let read = match row.value {
         Type::Any => Ok(()),
         Type::When => When::of(property)
             .map_err(told)
             .and_then(|when| declared(property, &when)),
-        Type::WhenList => When::list(property).map(drop).map_err(told),
-        Type::RdateList => Rdate::list(property).map(drop).map_err(told),
+        Type::WhenList => each(property, |item| When::parse(item, None)).map_err(told),
+        Type::RdateList => each(property, |item| Rdate::parse(item, None)).map_err(told),
         Type::Rule => return rule(&property.value()),
         Type::Length => match Duration::of(property) {
             Ok(length) if length.negative && !length.is_zero() => {
@@ -165,11 +169,19 @@ fn value(row: &Row, property: Property<'_>) -> Result<(), (Violation, String)> {
         },
         Type::Trigger => trigger(property),
         Type::Integer => integer(&property.value()),
-        Type::PeriodList => Period::list(property).map(drop).map_err(told),
+        Type::PeriodList => each(property, |item| Period::parse(item, None)).map_err(told),
         Type::Offset => utc_offset(&property.value()).map(drop).map_err(told),
         Type::Address => address(&property.value()),
     };
     read.map_err(|reason| (Violation::ValidCalendarData, reason))
+}
+
+/// Reads the items of a list one by one: a list may have a million of them.
+fn each<T>(
+    property: Property<'_>,
+    read: impl Fn(&str) -> Result<T, BadValue>,
+) -> Result<(), BadValue> {
+    items(&property.value()).try_for_each(|item| read(item).map(drop))
 }
 
 /// §3.3.10. An empty rule, which exporters of public holidays write, is none.

@@ -312,8 +312,8 @@ fn check_limits(component: Component<'_>, rules: &Rules) -> Result<(), Invalid> 
         "RDATE",
     ] {
         for property in component.properties_named(name) {
-            for rdate in Rdate::list(property).unwrap_or_default() {
-                check_range(property, rdate.start(), rules)?;
+            for item in items(&property.value()).flat_map(|item| Rdate::parse(item, None)) {
+                check_range(property, item.start(), rules)?;
             }
         }
     }
