@@ -14,6 +14,7 @@
 pub mod api;
 pub mod app;
 pub mod auth;
+pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod feeds;
@@ -21,6 +22,7 @@ pub mod ical;
 pub mod metrics;
 pub mod model;
 pub mod seal;
+pub mod server;
 pub mod store;
 pub mod wire;
 pub mod xml;

@@ -1,8 +1,10 @@
 //! Use cases: what a front door or a command asks for, and the one value that they all share.
 
+pub mod doctor;
 pub mod sessions;
 #[cfg(test)]
 pub mod testing;
+pub mod upkeep;
 pub mod users;
 
 use std::sync::Arc;
