@@ -21,6 +21,7 @@ pub mod feeds;
 pub mod ical;
 pub mod metrics;
 pub mod model;
+pub mod objects;
 pub mod seal;
 pub mod server;
 pub mod store;

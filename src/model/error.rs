@@ -103,6 +103,8 @@ pub enum Precondition {
     MaxDateTime,
     MaxInstances,
     MaxAttendeesPerInstance,
+    /// RFC 7529 §10
+    SupportedRscale,
     // RFC 4791 §5.3.1, §7.8, §7.10
     InitializeCalendarCollection,
     ValidFilter,

@@ -1,0 +1,54 @@
+//! Keeping the occurrence index ahead of time: series without end are indexed up to a horizon, which moves on.
+//! Texts, tags and sync numbers stay as they are; only how objects are found is written anew.
+
+use super::{Context, effects};
+use crate::model::{CalendarId, Member, Result, StoredObject};
+use crate::store::objects;
+use crate::store::occurrences::{self, Reindexed};
+
+/// Indexes up to `limit` objects anew whose rows end sooner than they should. Says how many there were: fewer than
+/// `limit` means that all is done.
+pub async fn reindex_stale(cx: &Context<'_>, limit: i64) -> Result<usize> {
+    let until = cx.now + effects::REFRESH;
+    let stale = cx
+        .store
+        .peek(|tx| Box::pin(occurrences::stale_horizon(tx, until, limit)))
+        .await?;
+    for one in &stale {
+        reindex(cx, one.calendar, &one.name).await?;
+    }
+    Ok(stale.len())
+}
+
+/// Indexes one object anew. One that cannot be read any more (rules became stricter) is marked as never indexed.
+async fn reindex(cx: &Context<'_>, calendar: CalendarId, name: &str) -> Result<()> {
+    let Some(object) = cx
+        .store
+        .peek(|tx| Box::pin(objects::get(tx, calendar, name)))
+        .await?
+    else {
+        return Ok(());
+    };
+    let found = effects::of_stored(&object.body, object.member.etag.clone(), cx.now).ok();
+    cx.store
+        .write(move |tx| Box::pin(async move { store(tx, &object, found.as_ref()).await }))
+        .await
+}
+
+async fn store(
+    tx: &mut crate::store::Tx<'_>,
+    object: &StoredObject,
+    found: Option<&effects::Effects>,
+) -> Result<()> {
+    let new = Reindexed {
+        indexed_from: found.and_then(|f| f.indexed_from),
+        indexed_to: found.and_then(|f| f.indexed_to),
+        needs_object: found.is_none_or(|f| f.needs_object),
+        rows: found.map_or(&[], |f| &f.occurrences),
+        digest: found.map_or("", |f| &f.digest),
+    };
+    let Member { name, etag, .. } = &object.member;
+    occurrences::reindex(tx, object.calendar, name, &etag.0, &new)
+        .await
+        .map(drop)
+}
