@@ -21,7 +21,8 @@ pub struct Split<'t> {
     pub groups: Vec<Group<'t>>,
     /// Components that are no object and no time zone: nothing a calendar can store.
     pub others: Vec<Component<'t>>,
-    zones: HashMap<Cow<'t, str>, Component<'t>>,
+    /// VTIMEZONEs by TZID and by the VCALENDAR that they are in: two may mean different things by one name.
+    zones: HashMap<(Option<usize>, Cow<'t, str>), Component<'t>>,
     /// VERSION, PRODID and CALSCALE for what comes from each root; made once, since looking for a property passes by
     /// all components.
     frames: Vec<Vec<u8>>,
@@ -72,7 +73,8 @@ impl<'t> Split<'t> {
     fn take(&mut self, component: Component<'t>, index: &mut HashMap<(Kind, Cow<'t, str>), usize>) {
         if component.is("VTIMEZONE") {
             if let Some(tzid) = component.property("TZID") {
-                self.zones.entry(tzid.text()).or_insert(component);
+                let key = (parent(component), tzid.text());
+                self.zones.entry(key).or_insert(component);
             }
             return;
         }
@@ -155,17 +157,24 @@ impl<'t> Split<'t> {
             return zones;
         }
         let mut known = HashSet::new();
-        let mut inside: Vec<Component<'t>> = group.components.iter().rev().copied().collect();
-        while let Some(component) = inside.pop() {
-            let tzids = component
-                .properties()
-                .filter_map(|property| property.param("TZID"));
-            let used = tzids.filter_map(|tzid| self.zones.get(&tzid));
-            zones.extend(used.filter(|zone| known.insert(zone.index())));
-            inside.extend(component.children());
+        for top in &group.components {
+            let mut inside = vec![*top];
+            while let Some(component) = inside.pop() {
+                let tzids = component
+                    .properties()
+                    .filter_map(|property| property.param("TZID"));
+                let used = tzids.filter_map(|tzid| self.zones.get(&(parent(*top), tzid)));
+                zones.extend(used.filter(|zone| known.insert(zone.index())));
+                inside.extend(component.children());
+            }
         }
         zones
     }
+}
+
+/// The VCALENDAR that a component is in.
+fn parent(component: Component<'_>) -> Option<usize> {
+    component.parent().map(Component::index)
 }
 
 impl<'t> Group<'t> {
@@ -287,6 +296,25 @@ mod tests {
         for document in &found {
             validate(document.as_bytes(), &Rules::default()).unwrap();
         }
+    }
+
+    #[test]
+    fn of_several_calendars_each_keeps_its_own_zones() {
+        let other = ZONE.replace("+0100", "-0800");
+        let stream = format!(
+            "BEGIN:VCALENDAR\r\nPRODID:1\r\n{ZONE}{}END:VCALENDAR\r\nBEGIN:VCALENDAR\r\nPRODID:2\r\n{other}{}END:VCALENDAR\r\n",
+            event("a", ""),
+            event("b", ""),
+        );
+        let found = documents(&stream);
+        let frame = "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:";
+        assert_eq!(
+            found,
+            [
+                format!("{frame}1\r\n{ZONE}{}END:VCALENDAR\r\n", event("a", "")),
+                format!("{frame}2\r\n{other}{}END:VCALENDAR\r\n", event("b", "")),
+            ]
+        );
     }
 
     #[test]
