@@ -1,6 +1,11 @@
 //! Use cases: what a front door or a command asks for, and the one value that they all share.
 
+pub mod calendars;
 pub mod doctor;
+pub mod export;
+pub mod feeds;
+pub mod freebusy;
+pub mod import;
 pub mod sessions;
 #[cfg(test)]
 pub mod testing;
@@ -11,8 +16,9 @@ use std::sync::Arc;
 
 use crate::auth::Auth;
 use crate::clock::{Clock, Dice};
-use crate::config::Config;
+use crate::config::{Config, Limits};
 use crate::model::Result;
+use crate::objects;
 use crate::seal::Seal;
 use crate::store::{Store, meta};
 
@@ -27,6 +33,10 @@ pub struct Parts {
     pub dice: Dice,
     pub seal: Seal,
     pub auth: Auth,
+    /// Feeds that are kept ready.
+    pub feeds: feeds::Cache,
+    /// What objects may be stored.
+    pub rules: objects::Rules,
     /// `config.public_url()`, made once.
     public_url: String,
     prefix: String,
@@ -45,6 +55,8 @@ impl App {
         let auth = Auth::new(store.clone(), clock.clone(), &dice)?;
         Ok(App(Arc::new(Parts {
             store,
+            feeds: feeds::Cache::default(),
+            rules: rules(&config.limits),
             public_url: config.public_url(),
             prefix: config.prefix().to_string(),
             config,
@@ -53,6 +65,20 @@ impl App {
             seal,
             auth,
         })))
+    }
+
+    /// What a write needs: the database, the rules, the time.
+    pub fn door(&self) -> objects::Context<'_> {
+        objects::Context {
+            store: &self.store,
+            rules: &self.rules,
+            now: self.clock.now(),
+        }
+    }
+
+    /// The most instances that a question may expand one object to.
+    pub fn instances(&self) -> u32 {
+        u32::try_from(self.config.limits.instances).unwrap_or(u32::MAX)
     }
 
     /// Whether the database answers.
@@ -80,5 +106,19 @@ impl App {
             Some(rest) if rest.starts_with('/') => rest,
             _ => path,
         }
+    }
+}
+
+/// The limits on objects as the validator takes them.
+fn rules(limits: &Limits) -> objects::Rules {
+    let count = |number: usize| u32::try_from(number).ok();
+    objects::Rules {
+        limits: crate::ical::tree::Limits {
+            bytes: limits.object_bytes,
+            ..Default::default()
+        },
+        max_instances: count(limits.instances),
+        max_attendees: count(limits.attendees),
+        ..Default::default()
     }
 }

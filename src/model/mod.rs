@@ -7,6 +7,7 @@ pub mod id;
 pub mod object;
 pub mod path;
 pub mod principal;
+pub mod property;
 
 pub use access::{Privilege, Privileges, Readable, Who, Writable};
 pub use calendar::{Bound, Calendar, CalendarKind, ComponentSet};

@@ -2,17 +2,16 @@
 
 use std::collections::BTreeMap;
 
-use icalendar::{Calendar, Component as _, Event, Property};
+use icalendar::{Calendar, Component as _, Event, Property as NewProperty};
 
 use super::edit::{Editor, Owner};
 use super::fields::{FieldError, Fields};
 use super::times::{self, Times, line};
-use super::view::{is_recurrence, view};
+use super::view::{is_recurrence, unfolded, view};
 use crate::ical::rrule::civil;
-use crate::ical::session::STATUS;
-use crate::ical::tree::{Component, Limits, Tree};
+use crate::ical::tree::{Component, Limits, Property, Tree};
 use crate::ical::value::When;
-use crate::ical::write::{Patch, content_line};
+use crate::ical::write::{Patch, content_line, fold};
 use crate::ical::zone::vtimezone;
 
 /// PRODID of what we author (RFC 5545 §3.7.3).
@@ -41,8 +40,8 @@ pub fn create(
         .append_property(time("DTSTART", &span.start))
         .append_property(time("DTEND", &span.end));
     let mut calendar = Calendar::empty();
-    calendar.append_property(Property::new("VERSION", "2.0"));
-    calendar.append_property(Property::new("PRODID", PRODID));
+    calendar.append_property(NewProperty::new("VERSION", "2.0"));
+    calendar.append_property(NewProperty::new("PRODID", PRODID));
     let text = calendar.push(event.done()).to_string();
     let tree = parse(text.as_bytes())?;
     let times = Times::of(&tree, times::UTC);
@@ -61,8 +60,8 @@ pub fn create(
     with_zones(patch.apply())
 }
 
-fn time(name: &str, when: &When) -> Property {
-    let mut property = Property::new(name, when.to_string());
+fn time(name: &str, when: &When) -> NewProperty {
+    let mut property = NewProperty::new(name, when.to_string());
     if let Some((param, value)) = when.param() {
         property.add_parameter(param, value);
     }
@@ -93,35 +92,42 @@ pub fn stamp<'t>(event: Component<'t>, significant: bool, now: i64, patch: &mut 
     }
 }
 
-/// The lines of a new override: the master at one of its instances, without the series' rule and state.
-pub fn override_lines(master: Component<'_>, instance: &When, end: Option<&When>) -> Vec<u8> {
-    const OWN: [&str; 7] = [
-        "DTSTART",
-        "DTEND",
-        "DURATION",
-        "RECURRENCE-ID",
-        "CREATED",
-        "STATUS",
-        STATUS,
-    ];
-    let mut lines = b"BEGIN:VEVENT\r\n".to_vec();
-    lines.extend_from_slice(line("RECURRENCE-ID", instance).as_bytes());
-    lines.extend_from_slice(line("DTSTART", instance).as_bytes());
-    if let Some(end) = end {
-        lines.extend_from_slice(line("DTEND", end).as_bytes());
-    }
+/// The lines of a new override: the master at one of its instances, without the series' rule.
+pub fn override_lines(master: Component<'_>, instance: &When, end: Option<&When>) -> String {
+    const OWN: [&str; 5] = ["DTSTART", "DTEND", "DURATION", "RECURRENCE-ID", "CREATED"];
+    let mut lines = String::from("BEGIN:VEVENT\r\n");
+    lines += &line("RECURRENCE-ID", instance);
+    lines += &line("DTSTART", instance);
+    lines.extend(end.map(|end| line("DTEND", end)));
     for property in master.properties() {
-        if is_recurrence(property) || OWN.iter().any(|name| property.is(name)) {
-            continue;
+        if !is_recurrence(property) && !OWN.iter().any(|name| property.is(name)) {
+            copy_line(property, &mut lines);
         }
-        lines.extend_from_slice(property.raw());
-        lines.extend_from_slice(b"\r\n");
     }
     for part in master.children() {
-        lines.extend_from_slice(part.raw());
+        copy_part(part, &mut lines);
     }
-    lines.extend_from_slice(b"END:VEVENT\r\n");
-    lines
+    lines + "END:VEVENT\r\n"
+}
+
+fn copy_part(part: Component<'_>, lines: &mut String) {
+    *lines += &content_line("BEGIN", &[], part.name());
+    for property in part.properties() {
+        copy_line(property, lines);
+    }
+    for child in part.children() {
+        copy_part(child, lines);
+    }
+    *lines += &content_line("END", &[], part.name());
+}
+
+/// As it is; folded anew where a fold lies inside of a character.
+fn copy_line(property: Property<'_>, lines: &mut String) {
+    match std::str::from_utf8(property.raw()) {
+        Ok(raw) => *lines += raw,
+        Err(_) => *lines += &fold(&unfolded(property)),
+    }
+    *lines += "\r\n";
 }
 
 /// Adds a VTIMEZONE for every TZID that has none and is known (RFC 5545 §3.2.19). Ours begin a year before the first
