@@ -6,7 +6,7 @@
 use super::expand::Exhausted;
 use super::object::{Kind, Object};
 use super::query::TimeRange;
-use super::query::times::Times;
+use super::query::times::Instances;
 use super::rrule::{Budget, civil};
 use super::tree::Component;
 use super::value::{Duration, Period, When};
@@ -98,7 +98,7 @@ pub fn of(
     floating: &Zone,
     budget: &Budget,
 ) -> Result<Vec<Busy>, Exhausted> {
-    let times = Times::new(object, floating);
+    let instances = Instances::new(object, floating);
     match object.kind {
         Kind::Event => {
             let kind = |component| {
@@ -108,8 +108,8 @@ pub fn of(
                     .component(component)
                     .map_or(BusyKind::Busy, kind)
             };
-            let instances = times.instances(&range, budget)?;
-            let busy = instances.iter().map(|instance| Busy {
+            let found = instances.within(&range, budget)?;
+            let busy = found.iter().map(|instance| Busy {
                 start: instance.start,
                 end: instance.end,
                 kind: kind(instance.occurrence.component),
@@ -119,7 +119,7 @@ pub fn of(
         Kind::FreeBusy => {
             let all = object
                 .components()
-                .flat_map(|component| periods(component, |period| times.period(period)));
+                .flat_map(|component| periods(component, |period| instances.times.period(period)));
             Ok(all
                 .filter(|busy| range.overlaps(busy.start, busy.end))
                 .collect())
@@ -150,6 +150,15 @@ pub fn periods(freebusy: Component<'_>, place: impl Fn(&Period) -> (i64, i64)) -
 /// The intervals cut to `range`, sorted and disjoint: where kinds overlap the one that prevails is kept,
 /// what touches and is of one kind is joined, free time and empty intervals are left out.
 pub fn merge(busy: impl IntoIterator<Item = Busy>, range: TimeRange) -> Vec<Busy> {
+    merge_by(BusyKind::TAKEN, busy, range)
+}
+
+/// [`merge`] where the kinds prevail in another order.
+pub(super) fn merge_by(
+    order: [BusyKind; 3],
+    busy: impl IntoIterator<Item = Busy>,
+    range: TimeRange,
+) -> Vec<Busy> {
     let mut edges: Vec<(i64, BusyKind, i32)> = Vec::new();
     for Busy { start, end, kind } in busy {
         let (start, end) = (start.max(range.start), end.min(range.end));
@@ -163,7 +172,7 @@ pub fn merge(busy: impl IntoIterator<Item = Busy>, range: TimeRange) -> Vec<Busy
     let mut merged: Vec<Busy> = Vec::new();
     let mut from = i64::MIN;
     for (at, kind, step) in edges {
-        let prevailing = BusyKind::TAKEN
+        let prevailing = order
             .into_iter()
             .find(|kind| open[usize::from(kind.code())] > 0);
         if let Some(kind) = prevailing.filter(|_| from < at) {

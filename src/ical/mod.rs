@@ -1,5 +1,6 @@
 //! The RFC 5545 family, pure: text in, text and arithmetic out. No IO, no clock, no dice.
 
+pub mod availability;
 pub mod busy;
 pub mod charset;
 pub mod expand;

@@ -10,7 +10,7 @@ use std::ops::Range;
 use super::expand::Exhausted;
 use super::object::Object;
 use super::query::TimeRange;
-use super::query::times::Times;
+use super::query::times::{Instances, Times};
 use super::rrule::Budget;
 use super::tree::{Component, Property};
 use super::write::fold;
@@ -90,12 +90,13 @@ impl Retrieval {
         if self.is_whole() {
             return Ok(Cow::Borrowed(source));
         }
-        let times = Times::new(object, floating);
+        let set = Instances::new(object, floating);
+        let times = set.times;
         let freebusy = |property: Property<'t>| self.freebusy_edit(property, &times);
         match &self.recurrences {
             Recurrences::Expand(range) => {
-                let instances = times.instances(range, budget)?;
-                let expansion = expand::Expansion::new(object, &times, &freebusy);
+                let instances = set.within(range, budget)?;
+                let expansion = expand::Expansion::new(object, &set, &freebusy);
                 Ok(expansion.write(self.comp.as_ref(), &instances))
             }
             Recurrences::Limit(range) => {

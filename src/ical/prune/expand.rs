@@ -7,8 +7,9 @@
 use std::borrow::Cow;
 
 use super::{CompSelection, Edit, Output, select};
+use crate::ical::expand::Occurrence;
 use crate::ical::object::{Kind, Object};
-use crate::ical::query::times::{Instance, Times};
+use crate::ical::query::times::{Instance, Instances};
 use crate::ical::rrule::civil;
 use crate::ical::tree::{Component, Property};
 use crate::ical::value::{Duration, When};
@@ -27,7 +28,7 @@ enum Form {
 /// An object about to be expanded.
 pub(super) struct Expansion<'e, 't> {
     object: &'e Object<'t>,
-    times: &'e Times<'e, 't>,
+    set: &'e Instances<'e, 't>,
     freebusy: &'e dyn Fn(Property<'t>) -> Edit,
     /// The form of a RECURRENCE-ID: that of the series.
     series: Form,
@@ -37,7 +38,7 @@ pub(super) struct Expansion<'e, 't> {
 impl<'e, 't> Expansion<'e, 't> {
     pub fn new(
         object: &'e Object<'t>,
-        times: &'e Times<'e, 't>,
+        set: &'e Instances<'e, 't>,
         freebusy: &'e dyn Fn(Property<'t>) -> Edit,
     ) -> Expansion<'e, 't> {
         let start = match object.master {
@@ -51,10 +52,10 @@ impl<'e, 't> Expansion<'e, 't> {
         };
         Expansion {
             object,
-            times,
+            set,
             freebusy,
             series: start.as_ref().map_or(Form::Utc, Form::of),
-            recurs: times.series().is_recurring(),
+            recurs: set.series().is_recurring(),
         }
     }
 
@@ -81,12 +82,8 @@ impl<'e, 't> Expansion<'e, 't> {
             else {
                 continue;
             };
-            match select(selection, component) {
-                None => {}
-                Some(selection) if self.recurs => {
-                    self.instance(&mut out, component, selection, instance)
-                }
-                Some(selection) => out.component(component, selection, "", &convert),
+            if let Some(selection) = select(selection, component) {
+                self.instance(&mut out, component, selection, instance);
             }
         }
         out.close(calendar);
@@ -115,47 +112,36 @@ impl<'e, 't> Expansion<'e, 't> {
         selection: Option<&CompSelection>,
         instance: &Instance,
     ) {
-        let occurrence = &instance.occurrence;
-        let form = match (occurrence.date, occurrence.local) {
-            (true, _) => Form::Date,
-            (false, true) => Form::Floating,
-            (false, false) => Form::Utc,
-        };
-        let end_name = if component.is("VTODO") {
-            "DUE"
-        } else {
-            "DTEND"
-        };
-        let length = occurrence.end.saturating_sub(occurrence.start);
-        let mut extra = self.series.line("RECURRENCE-ID", occurrence.rid);
-        let has_end =
-            component.property(end_name).is_some() || component.property("DURATION").is_some();
-        let implied = if occurrence.date && !component.is("VTODO") {
-            civil::DAY
-        } else {
-            0
-        };
-        if !has_end && length != implied {
-            extra.push_str(&form.line(end_name, occurrence.end));
+        let one = One::new(component, instance.occurrence);
+        let mut extra = String::new();
+        if self.recurs {
+            extra = self.series.line("RECURRENCE-ID", one.occurrence.rid);
+            if one.ends_unsaid(component) {
+                extra.push_str(&one.end());
+            }
         }
-        let edit = |inside: Component<'t>, property: Property<'t>| {
-            let is = |name: &str| property.is(name);
-            if inside.index() != component.index() {
-                return self.convert(property);
-            }
-            match () {
-                _ if is("DTSTART") => Edit::Line(form.line("DTSTART", occurrence.start)),
-                _ if is(end_name) => Edit::Line(form.line(end_name, occurrence.end)),
-                _ if is("RECURRENCE-ID") || RECURRENCE.iter().any(|name| is(name)) => Edit::Drop,
-                // Nominal days may be longer or shorter than UTC's.
-                _ if is("DURATION") => match Duration::of(property) {
-                    Ok(lasting) if lasting.total_seconds() == length => Edit::Keep,
-                    _ => Edit::Line(form.line(end_name, occurrence.end)),
-                },
-                _ => self.convert(property),
-            }
+        let edit = |inside: Component<'t>, property: Property<'t>| match inside.index() {
+            index if index == component.index() => self.edit(property, &one),
+            _ => self.convert(property),
         };
         out.component(component, selection, &extra, &edit);
+    }
+
+    fn edit(&self, property: Property<'t>, one: &One) -> Edit {
+        let is = |name: &str| property.is(name);
+        match () {
+            _ if RECURRENCE.iter().any(|name| is(name)) => Edit::Drop,
+            _ if is("DURATION") => match Duration::of(property) {
+                // Nominal days may be longer or shorter than UTC's.
+                Ok(lasting) if lasting.total_seconds() != one.length() => Edit::Line(one.end()),
+                _ => Edit::Keep,
+            },
+            _ if !self.recurs && property.param("TZID").is_none() => self.convert(property),
+            _ if is("DTSTART") => Edit::Line(one.form.line("DTSTART", one.occurrence.start)),
+            _ if is(one.end_name) => Edit::Line(one.end()),
+            _ if is("RECURRENCE-ID") => Edit::Drop,
+            _ => self.convert(property),
+        }
     }
 
     /// A property whose times refer to a zone, in UTC; any other as it is.
@@ -169,7 +155,7 @@ impl<'e, 't> Expansion<'e, 't> {
         let value: Vec<String> = times
             .iter()
             .map(|when| match when {
-                When::Zoned { .. } => Form::Utc.text(self.times.utc(when)),
+                When::Zoned { .. } => Form::Utc.text(self.set.times.utc(when)),
                 other => other.to_string(),
             })
             .collect();
@@ -178,6 +164,52 @@ impl<'e, 't> Expansion<'e, 't> {
             |param| !param.eq_ignore_ascii_case("TZID"),
             &value.join(","),
         ))
+    }
+}
+
+/// One instance, about to be written.
+struct One {
+    occurrence: Occurrence,
+    form: Form,
+    end_name: &'static str,
+}
+
+impl One {
+    fn new(component: Component<'_>, occurrence: Occurrence) -> One {
+        let form = match (occurrence.date, occurrence.local) {
+            (true, _) => Form::Date,
+            (false, true) => Form::Floating,
+            (false, false) => Form::Utc,
+        };
+        let end_name = if component.is("VTODO") {
+            "DUE"
+        } else {
+            "DTEND"
+        };
+        One {
+            occurrence,
+            form,
+            end_name,
+        }
+    }
+
+    fn length(&self) -> i64 {
+        self.occurrence.end.saturating_sub(self.occurrence.start)
+    }
+
+    fn end(&self) -> String {
+        self.form.line(self.end_name, self.occurrence.end)
+    }
+
+    /// A period of RDATE gives an instance an end that its component does not say.
+    fn ends_unsaid(&self, component: Component<'_>) -> bool {
+        let implied = if self.occurrence.date && self.end_name == "DTEND" {
+            civil::DAY
+        } else {
+            0
+        };
+        let says = |name: &str| component.property(name).is_some();
+        self.length() != implied && !says(self.end_name) && !says("DURATION")
     }
 }
 

@@ -153,6 +153,11 @@ fn instances_keep_their_form_and_length() {
              X-SEEN;X-B=\"c;d\";TZID=Europe/Berlin:20060104T100000,20060105T100000",
             "DTSTART:20060104T090000Z|DTEND:20060104T100000Z|X-SEEN;X-B=\"c;d\":20060104T090000Z,20060105T090000Z",
         ),
+        (
+            "UTC",
+            "DTSTART:20060104T100000Z|EXDATE:20060105T100000Z",
+            "DTSTART:20060104T100000Z",
+        ),
         ("UTC", "DTSTART:20060107T100000Z", ""),
     ];
     for (zone, event, expected) in cases {

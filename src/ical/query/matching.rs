@@ -14,14 +14,14 @@ use crate::ical::object::Object;
 use crate::ical::tree::{Component, Components, Property};
 use crate::ical::zone::Zone;
 
-use super::times::Times;
+use super::times::Instances;
 
 impl Filter {
     /// Asks one object. `floating` is the zone of times that name none: of the request, else of the
     /// calendar, else UTC (§9.8).
     pub fn matches(&self, object: &Object<'_>, floating: &Zone) -> bool {
         let asked = Asked {
-            times: Times::new(object, floating),
+            instances: Instances::new(object, floating),
         };
         match &self.calendar.test {
             CompTest::NotDefined => false,
@@ -31,7 +31,7 @@ impl Filter {
 }
 
 struct Asked<'o, 't> {
-    times: Times<'o, 't>,
+    instances: Instances<'o, 't>,
 }
 
 impl<'t> Asked<'_, 't> {
@@ -91,37 +91,40 @@ impl<'t> Asked<'_, 't> {
         };
         match name {
             "DTSTART" if recurs && component.property("DTSTART").is_some() => {
-                self.times
+                self.instances
                     .any(component, range, |start, _| range.contains(start))
             }
             "DTEND" if component.is("VEVENT") => {
                 ends(name)
                     && self
-                        .times
+                        .instances
                         .any(component, range, |_, end| range.contains(end))
             }
             "DUE" if component.is("VTODO") && component.property("DTSTART").is_some() => {
                 ends(name)
                     && self
-                        .times
+                        .instances
                         .any(component, range, |_, end| range.contains(end))
             }
-            _ => component
-                .properties_named(name)
-                .any(|property| self.times.at(property).is_some_and(|at| range.contains(at))),
+            _ => component.properties_named(name).any(|property| {
+                self.instances
+                    .times
+                    .at(property)
+                    .is_some_and(|at| range.contains(at))
+            }),
         }
     }
 
     fn in_range(&self, name: &str, component: Component<'t>, range: &TimeRange) -> bool {
         match name {
             "VEVENT" | "VJOURNAL" | "AVAILABLE" => {
-                self.times
+                self.instances
                     .any(component, range, |start, end| range.overlaps(start, end))
             }
             "VTODO" => self.todo_in_range(component, range),
             "VFREEBUSY" => self.freebusy_in_range(component, range),
             "VAVAILABILITY" => {
-                let (start, end) = self.times.bounds(component);
+                let (start, end) = self.instances.times.bounds(component);
                 range.overlaps_availability(start, end)
             }
             "VALARM" => self.alarm_in_range(component, range),
@@ -130,7 +133,7 @@ impl<'t> Asked<'_, 't> {
     }
 
     fn todo_in_range(&self, todo: Component<'t>, range: &TimeRange) -> bool {
-        let at = |name: &str| self.times.named(todo, name);
+        let at = |name: &str| self.instances.times.named(todo, name);
         let times = TodoTimes {
             due: at("DUE"),
             completed: at("COMPLETED"),
@@ -141,7 +144,7 @@ impl<'t> Asked<'_, 't> {
             return range.overlaps_todo(&times);
         }
         let lasts = todo.property("DURATION").is_some();
-        self.times.any(todo, range, |start, end| {
+        self.instances.any(todo, range, |start, end| {
             range.overlaps_todo(&TodoTimes {
                 start: Some(start),
                 end: lasts.then_some(end),
@@ -152,10 +155,10 @@ impl<'t> Asked<'_, 't> {
     }
 
     fn freebusy_in_range(&self, freebusy: Component<'t>, range: &TimeRange) -> bool {
-        let at = |name: &str| self.times.named(freebusy, name);
+        let at = |name: &str| self.instances.times.named(freebusy, name);
         match (at("DTSTART"), at("DTEND")) {
             (Some(start), Some(end)) => range.overlaps_freebusy(start, end),
-            _ => busy::periods(freebusy, |period| self.times.period(period))
+            _ => busy::periods(freebusy, |period| self.instances.times.period(period))
                 .iter()
                 .any(|period| range.overlaps(period.start, period.end)),
         }
@@ -168,7 +171,7 @@ impl<'t> Asked<'_, 't> {
         let reach = range.widened(alarm.reach(), alarm.reach());
         let (from_start, offset) = match alarm.trigger {
             Trigger::At(ref when) => {
-                return alarm.goes_off(self.times.utc(when), range);
+                return alarm.goes_off(self.instances.times.utc(when), range);
             }
             Trigger::FromStart(offset) => (true, offset),
             Trigger::FromEnd(offset) => (false, offset),
@@ -176,9 +179,9 @@ impl<'t> Asked<'_, 't> {
         let rings = |base: i64| alarm.goes_off(base.saturating_add(offset), range);
         if parent.is("VTODO") && parent.property("DTSTART").is_none() {
             // Without a start both kinds relate to DUE, as §7.8.5 has it.
-            return self.times.named(parent, "DUE").is_some_and(rings);
+            return self.instances.times.named(parent, "DUE").is_some_and(rings);
         }
-        self.times.any(parent, &reach, |start, end| {
+        self.instances.any(parent, &reach, |start, end| {
             rings(if from_start { start } else { end })
         })
     }

@@ -1,22 +1,29 @@
-//! The times of an object's components as instants, and its instances one component at a time: what
-//! filters and partial retrieval ask about.
+//! The times of components as instants, and the instances of an object: what filters, partial retrieval
+//! and busy time ask about.
 
 use std::cell::{OnceCell, RefCell};
 use std::rc::Rc;
 
 use super::TimeRange;
+use crate::ical::availability::available;
 use crate::ical::expand::{Exhausted, Occurrence, Series, Window};
-use crate::ical::object::{Kind, Object};
+use crate::ical::object::Object;
 use crate::ical::rrule::{Budget, civil};
-use crate::ical::tree::{Component, Property};
+use crate::ical::tree::{Component, Property, Tree};
 use crate::ical::value::{Duration, Period, When};
 use crate::ical::zone::{Zone, Zones};
 
-/// One object's times, local ones read in `floating`.
+/// The times of one tree, local ones read in `floating`.
+#[derive(Clone, Copy)]
 pub(in crate::ical) struct Times<'o, 't> {
-    object: &'o Object<'t>,
-    zones: Zones<'t>,
+    pub zones: Zones<'t>,
     floating: &'o Zone,
+}
+
+/// The recurrence set of one object.
+pub(in crate::ical) struct Instances<'o, 't> {
+    pub times: Times<'o, 't>,
+    object: &'o Object<'t>,
     series: OnceCell<Series>,
     /// The last expansion: filters ask the same of one component after the other.
     last: RefCell<Option<(TimeRange, Rc<[Instance]>)>>,
@@ -34,13 +41,10 @@ pub(in crate::ical) struct Instance {
 }
 
 impl<'o, 't> Times<'o, 't> {
-    pub fn new(object: &'o Object<'t>, floating: &'o Zone) -> Times<'o, 't> {
+    pub fn new(tree: &'t Tree<'t>, floating: &'o Zone) -> Times<'o, 't> {
         Times {
-            object,
-            zones: Zones::of(object.calendar.tree()),
+            zones: Zones::of(tree),
             floating,
-            series: OnceCell::new(),
-            last: RefCell::new(None),
         }
     }
 
@@ -104,6 +108,30 @@ impl<'o, 't> Times<'o, 't> {
         Some((self.utc(&start), end))
     }
 
+    /// An occurrence on the time line.
+    pub fn place(&self, occurrence: Occurrence) -> Instance {
+        let place = |at: i64| match occurrence.local {
+            true => self.floating.instant_of(at),
+            false => at,
+        };
+        Instance {
+            occurrence,
+            start: place(occurrence.start),
+            end: place(occurrence.end),
+        }
+    }
+}
+
+impl<'o, 't> Instances<'o, 't> {
+    pub fn new(object: &'o Object<'t>, floating: &'o Zone) -> Instances<'o, 't> {
+        Instances {
+            times: Times::new(object.calendar.tree(), floating),
+            object,
+            series: OnceCell::new(),
+            last: RefCell::new(None),
+        }
+    }
+
     /// Does the test hold for the start and end of an instance of this component that overlaps or touches
     /// `range`?
     pub fn any(
@@ -120,8 +148,7 @@ impl<'o, 't> Times<'o, 't> {
 
     fn touching(&self, component: Component<'t>, range: &TimeRange) -> Rc<[Instance]> {
         if component.is("AVAILABLE") {
-            let series = available(component, &self.zones);
-            return series.map_or(Rc::new([]), |series| self.expand(&series, range));
+            return self.expand(&available(component, &self.times.zones), range);
         }
         if let Some((known, instances)) = &*self.last.borrow()
             && known == range
@@ -140,39 +167,25 @@ impl<'o, 't> Times<'o, 't> {
         let found = found.unwrap_or_else(|Exhausted { so_far }| so_far);
         found
             .into_iter()
-            .map(|occurrence| self.place(occurrence))
+            .map(|occurrence| self.times.place(occurrence))
             .collect()
     }
 
     /// The object's recurrence set.
     pub fn series(&self) -> &Series {
         self.series
-            .get_or_init(|| Series::of(self.object, &self.zones))
+            .get_or_init(|| Series::of(self.object, &self.times.zones))
     }
 
     /// All instances that overlap `range` as §9.9 has it, in order of start; `Err` where there are too many.
-    pub fn instances(
-        &self,
-        range: &TimeRange,
-        budget: &Budget,
-    ) -> Result<Vec<Instance>, Exhausted> {
+    pub fn within(&self, range: &TimeRange, budget: &Budget) -> Result<Vec<Instance>, Exhausted> {
         let found = self.series().occurrences((*range).into(), budget)?;
-        let placed = found.into_iter().map(|occurrence| self.place(occurrence));
+        let placed = found
+            .into_iter()
+            .map(|occurrence| self.times.place(occurrence));
         Ok(placed
             .filter(|instance| range.overlaps(instance.start, instance.end))
             .collect())
-    }
-
-    fn place(&self, occurrence: Occurrence) -> Instance {
-        let place = |at: i64| match occurrence.local {
-            true => self.floating.instant_of(at),
-            false => at,
-        };
-        Instance {
-            occurrence,
-            start: place(occurrence.start),
-            end: place(occurrence.end),
-        }
     }
 }
 
@@ -183,30 +196,4 @@ impl From<TimeRange> for Window {
             to: range.until(),
         }
     }
-}
-
-/// The series that an AVAILABLE belongs to: they recur, and are overridden, among those of their UID
-/// (RFC 7953 §3.1).
-pub(in crate::ical) fn available(component: Component<'_>, zones: &Zones<'_>) -> Option<Series> {
-    let uid = component.property("UID")?.text();
-    let same = |other: &Component<'_>| {
-        other
-            .property("UID")
-            .is_some_and(|other| other.text() == uid)
-    };
-    let all: Vec<_> = component
-        .parent()?
-        .children_named("AVAILABLE")
-        .filter(same)
-        .collect();
-    let master = all
-        .iter()
-        .copied()
-        .find(|one| one.property("RECURRENCE-ID").is_none());
-    let overrides: Vec<_> = all
-        .iter()
-        .filter_map(|one| Some((*one, When::of(one.property("RECURRENCE-ID")?).ok()?)))
-        .collect();
-    let overrides = overrides.iter().map(|(one, id)| (*one, id, false));
-    Some(Series::new(Kind::Event, master, overrides, zones))
 }
