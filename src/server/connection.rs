@@ -37,8 +37,8 @@ pub fn builder(limits: &Limits) -> auto::Builder<TokioExecutor> {
         .http1()
         // See the header of this module: a timer of hyper's would be set and cleared for every request.
         .header_read_timeout(None)
-        .max_buf_size(limits.header_bytes)
-        .pipeline_flush(true);
+        // Not `pipeline_flush`: with it the refusal of a head that is too large is never sent.
+        .max_buf_size(limits.header_bytes);
     builder
         .http2()
         .max_concurrent_streams(STREAMS)

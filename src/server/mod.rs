@@ -10,6 +10,8 @@ mod front;
 mod guard;
 mod health;
 pub mod log;
+#[cfg(test)]
+mod tests;
 mod tls;
 mod upkeep;
 
@@ -101,11 +103,8 @@ impl Server {
         let address = request.body().peer.address;
         let path = self.app.local(uri.path());
         let door = Door::of(path);
-        let work = log::REQUEST.scope(id, AssertUnwindSafe(self.dispatch(door, request)).catch_unwind());
-        let mut response = work.await.unwrap_or_else(|_| {
-            metrics::counter!("kalends_panics_total").increment(1);
-            plain(StatusCode::INTERNAL_SERVER_ERROR, "internal error\n")
-        });
+        let work = guarded(self.dispatch(door, request));
+        let mut response = log::REQUEST.scope(id, work).await;
         if let Ok(value) = HeaderValue::from_bytes(&id) {
             response.headers_mut().insert(REQUEST_ID, value);
         }
@@ -189,6 +188,15 @@ impl Server {
         let number = u64::from(self.process) << 32 | (count & 0xffff_ffff);
         std::array::from_fn(|at| HEX[(number >> (60 - 4 * at) & 15) as usize])
     }
+}
+
+/// A panic is a fault of ours, and ends one request instead of a connection with others on it.
+async fn guarded(work: impl Future<Output = Response>) -> Response {
+    let outcome = AssertUnwindSafe(work).catch_unwind().await;
+    outcome.unwrap_or_else(|_| {
+        metrics::counter!("kalends_panics_total").increment(1);
+        plain(StatusCode::INTERNAL_SERVER_ERROR, "internal error\n")
+    })
 }
 
 /// The same request at another path, with its query.

@@ -1,0 +1,184 @@
+//! The server as clients meet it: routing without sockets, connections with them.
+
+mod connections;
+mod secrets;
+
+use std::sync::Arc;
+
+use http::{Method, StatusCode};
+use secrecy::ExposeSecret;
+
+use super::{Server, guarded, plain};
+use crate::app::testing::World;
+use crate::app::users::{self, Change};
+use crate::config::{Config, Sources, load};
+use crate::model::access::Scopes;
+use crate::wire::{Peer, RequestBody, Response};
+
+struct Running {
+    world: World,
+    server: Arc<Server>,
+}
+
+impl Running {
+    async fn new(flags: &[(&'static str, &str)]) -> Running {
+        let world = World::with(config(flags)).await;
+        let server = Server::new(world.app.clone()).unwrap();
+        Running { world, server: Arc::new(server) }
+    }
+
+    async fn ask(&self, method: &str, path: &str) -> Response {
+        self.ask_from(Peer::LOCAL, method, path, None).await
+    }
+
+    async fn ask_from(&self, peer: Peer, method: &str, path: &str, authorization: Option<&str>) -> Response {
+        let mut request = http::Request::builder().method(method).uri(path);
+        if let Some(value) = authorization {
+            request = request.header("authorization", value);
+        }
+        self.server.answer(request.body(RequestBody::from_bytes("", peer)).unwrap()).await
+    }
+}
+
+fn config(flags: &[(&'static str, &str)]) -> Config {
+    let flags = flags.iter().map(|(key, value)| (*key, value.to_string())).collect();
+    load(&Sources { flags, ..Sources::default() }).unwrap()
+}
+
+fn header<'r>(response: &'r Response, name: &str) -> &'r str {
+    response.headers().get(name).map_or("", |value| value.to_str().unwrap())
+}
+
+async fn text(response: Response) -> String {
+    use http_body_util::BodyExt;
+    let bytes = response.into_body().collect().await.unwrap().to_bytes();
+    String::from_utf8(bytes.to_vec()).unwrap()
+}
+
+#[tokio::test]
+async fn well_known_addresses_redirect_every_method_by_path_only() {
+    for (public_url, location) in [
+        ("", "/dav/"),
+        ("https://cal.example", "/dav/"),
+        ("https://example.org/calendars", "/calendars/dav/"),
+    ] {
+        let running = Running::new(&[("public_url", public_url)]).await;
+        for method in ["GET", "HEAD", "PROPFIND", "OPTIONS", "POST", "PUT", "REPORT"] {
+            for path in ["/.well-known/caldav", "/.well-known/caldav/", "/.well-known/caldav?x=y"] {
+                let response = running.ask(method, path).await;
+                assert_eq!(response.status(), StatusCode::MOVED_PERMANENTLY, "{method} {path}");
+                assert_eq!(header(&response, "location"), location, "{method} {path}");
+            }
+        }
+        let response = running.ask("PROPFIND", "/.well-known/carddav").await;
+        assert_eq!(response.status(), StatusCode::NOT_FOUND);
+    }
+}
+
+#[tokio::test]
+async fn wherever_clients_probe_without_a_name_they_are_asked_for_one() {
+    let running = Running::new(&[("public_url", "https://example.org/calendars")]).await;
+    for path in [
+        "/",
+        "/dav",
+        "/dav/",
+        "/dav/principals/",
+        "/dav/calendars/anna/",
+        "/principals/",
+        "/calendar/dav/anna%40example.org/user/",
+        "/calendars/",
+        "/calendars/dav/",
+        "/calendars/principals/",
+    ] {
+        let response = running.ask("PROPFIND", path).await;
+        assert_eq!(response.status(), StatusCode::UNAUTHORIZED, "{path}");
+        assert_eq!(
+            header(&response, "www-authenticate"),
+            r#"Basic realm="Kalends", charset="UTF-8""#,
+            "{path}"
+        );
+    }
+    let response = running.ask("PROPFIND", "/elsewhere/").await;
+    assert_eq!(response.status(), StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn machines_and_people_find_their_pages() {
+    let running = Running::new(&[]).await;
+    for (path, status, words) in [
+        ("/healthz", 200, "ok"),
+        ("/readyz", 200, "ready"),
+        ("/robots.txt", 200, "Allow: /feeds/"),
+        ("/", 200, "<code>http://127.0.0.1:8008/</code>"),
+        ("/metrics", 200, "kalends_requests_total{door=\"other\",status=\"2xx\"} 4"),
+        ("/nothing", 404, "nothing at this address"),
+    ] {
+        let response = running.ask("GET", path).await;
+        assert_eq!(response.status().as_u16(), status, "{path}");
+        assert_eq!(header(&response, "server"), "", "{path}");
+        let body = text(response).await;
+        assert!(body.contains(words), "{path}: {body}");
+    }
+}
+
+#[tokio::test]
+async fn metrics_are_for_this_machine_and_for_administrators_tokens() {
+    let running = Running::new(&[]).await;
+    let world = &running.world;
+    world.user("anna").await;
+    let far = Peer { address: "192.0.2.1".parse().unwrap(), confidential: true };
+    let token = async |scopes| {
+        let token = users::new_token(world, "anna", "test", scopes).await.unwrap();
+        format!("Bearer {}", token.expose_secret())
+    };
+    let (reader, admin) = (token(Scopes::READ).await, token(Scopes::ADMIN).await);
+    let status = async |header: Option<&str>| running.ask_from(far, "GET", "/metrics", header).await.status().as_u16();
+    assert_eq!(status(None).await, 401);
+    assert_eq!(status(Some(&admin)).await, 403, "the scope alone makes nobody an administrator");
+    let change = Change { admin: Some(true), ..Change::default() };
+    users::change(world, "anna", change).await.unwrap();
+    assert_eq!(status(Some(&reader)).await, 403);
+    assert_eq!(status(Some(&admin)).await, 200);
+    let open = Running::new(&[("metrics_public", "true")]).await;
+    assert_eq!(open.ask_from(far, "GET", "/metrics", None).await.status(), 200);
+}
+
+#[tokio::test]
+async fn wrong_passwords_are_throttled_with_the_seconds_to_wait() {
+    let running = Running::new(&[]).await;
+    let mut last = None;
+    for n in 0..12 {
+        let header = crate::app::testing::basic("anna", &format!("guess number {n}"));
+        last = Some(running.ask_from(Peer::LOCAL, "PROPFIND", "/dav/", Some(&header)).await);
+    }
+    let last = last.unwrap();
+    assert_eq!(last.status(), StatusCode::TOO_MANY_REQUESTS);
+    assert_eq!(header(&last, "retry-after"), "1");
+}
+
+#[tokio::test]
+async fn every_answer_has_an_id_of_its_own() {
+    let running = Running::new(&[]).await;
+    let one = running.ask("GET", "/healthz").await;
+    let two = running.ask("GET", "/healthz").await;
+    let (one, two) = (header(&one, "x-request-id"), header(&two, "x-request-id"));
+    assert_eq!(one.len(), 16);
+    assert_eq!(one[..8], two[..8]);
+    assert_ne!(one, two);
+}
+
+#[tokio::test]
+async fn a_panic_is_an_answer() {
+    let response = guarded(async { panic!("on purpose") }).await;
+    assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
+    assert_eq!(text(response).await, "internal error\n");
+    let response = guarded(async { plain(StatusCode::OK, "fine") }).await;
+    assert_eq!(response.status(), StatusCode::OK);
+}
+
+#[tokio::test]
+async fn the_server_as_a_whole_can_be_asked_for_its_options() {
+    let running = Running::new(&[]).await;
+    let response = running.ask(Method::OPTIONS.as_str(), "*").await;
+    assert_eq!(response.status(), StatusCode::UNAUTHORIZED);
+}
