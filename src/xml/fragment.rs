@@ -1,8 +1,9 @@
 //! A tree back to text that needs nothing from its surroundings (RFC 4918 §4.3, §4.4): what dead
 //! properties are stored as, and what goes verbatim into a later answer.
 
+use super::element::{Element, Node};
 use super::name::{Name, Ns};
-use super::read::{Element, Node, is_xml_char};
+use super::read::is_xml_char;
 
 /// Writes `element` with the declarations it needs and the language in scope.
 pub(super) fn write(element: &Element) -> String {

@@ -8,8 +8,12 @@ pub mod name;
 pub mod read;
 pub mod write;
 
+mod element;
+mod error;
 mod fragment;
 
+pub use element::{Attr, Element, Node};
+pub use error::{XmlError, XmlErrorKind};
 pub use name::{Name, Ns};
-pub use read::{Attr, Element, Limits, Node, XmlError, XmlErrorKind, read};
+pub use read::{Limits, read};
 pub use write::Writer;

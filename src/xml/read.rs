@@ -15,6 +15,8 @@ use quick_xml::events::{BytesDecl, BytesRef, BytesStart, Event};
 use quick_xml::name::{Namespace, Prefix, PrefixDeclaration, QName, ResolveResult};
 use quick_xml::reader::NsReader;
 
+use super::element::{Attr, Element, Node, is_space};
+use super::error::{Fault, XmlError, XmlErrorKind};
 use super::name::{Name, Ns, is_ncname};
 
 /// What a document may cost.
@@ -41,164 +43,6 @@ impl Default for Limits {
     }
 }
 
-/// Why a document was refused.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum XmlErrorKind {
-    /// Not well-formed, or not namespace-well-formed.
-    Malformed,
-    /// It has a document type declaration.
-    Doctype,
-    /// A reference to an entity other than the five predefined ones.
-    Entity,
-    /// Not UTF-8.
-    Encoding,
-    /// Elements nested over [`Limits::depth`].
-    TooDeep,
-    /// More bytes, elements or attributes than [`Limits`] allow.
-    TooLarge,
-}
-
-/// A refusal, with its place in the text where there is one.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct XmlError {
-    /// Why.
-    pub kind: XmlErrorKind,
-    /// Why, in words.
-    pub message: String,
-    /// Line, counted from 1; 0 where no place applies.
-    pub line: usize,
-    /// Column in bytes, counted from 1.
-    pub column: usize,
-}
-
-impl std::fmt::Display for XmlError {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self.line {
-            0 => f.write_str(&self.message),
-            line => write!(f, "line {line}, column {}: {}", self.column, self.message),
-        }
-    }
-}
-
-impl std::error::Error for XmlError {}
-
-/// An attribute that is not a namespace declaration; the value is normalized (XML 1.0 §3.3.3).
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Attr {
-    /// Its expanded name; no prefix means no namespace.
-    pub name: Name,
-    /// Its value.
-    pub value: String,
-    /// The prefix it was written with, a hint for writing it again.
-    pub(super) prefix: Option<Arc<str>>,
-}
-
-/// What an element contains, in order.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Node {
-    /// An element.
-    Element(Element),
-    /// Characters, references resolved, line ends normalized to `\n`; never empty.
-    Text(String),
-}
-
-/// An element with all that it contains.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Element {
-    /// Its expanded name.
-    pub name: Name,
-    /// Its attributes in document order, without namespace declarations.
-    pub attrs: Vec<Attr>,
-    /// Its content.
-    pub children: Vec<Node>,
-    /// The prefix it was written with, a hint for writing it again.
-    pub(super) prefix: Option<Arc<str>>,
-    pub(super) lang: Option<Arc<str>>,
-}
-
-impl Element {
-    /// An empty element.
-    pub fn new(name: Name) -> Element {
-        Element {
-            name,
-            attrs: Vec::new(),
-            children: Vec::new(),
-            prefix: None,
-            lang: None,
-        }
-    }
-
-    /// The child elements.
-    pub fn elements(&self) -> impl Iterator<Item = &Element> {
-        self.children.iter().filter_map(|node| match node {
-            Node::Element(element) => Some(element),
-            Node::Text(_) => None,
-        })
-    }
-
-    /// The first child element of this name.
-    pub fn child(&self, name: &Name) -> Option<&Element> {
-        self.elements().find(|element| element.name == *name)
-    }
-
-    /// The child elements of this name.
-    pub fn children_named<'a>(&'a self, name: &'a Name) -> impl Iterator<Item = &'a Element> {
-        self.elements().filter(move |element| element.name == *name)
-    }
-
-    /// The characters directly inside, those within child elements left out.
-    pub fn text(&self) -> String {
-        match self.children.as_slice() {
-            [Node::Text(text)] => text.clone(),
-            nodes => nodes
-                .iter()
-                .filter_map(|node| match node {
-                    Node::Text(text) => Some(text.as_str()),
-                    Node::Element(_) => None,
-                })
-                .collect(),
-        }
-    }
-
-    /// [`text`](Self::text) without XML white space around it.
-    pub fn trimmed_text(&self) -> String {
-        match self.children.as_slice() {
-            [Node::Text(text)] => text.trim_matches(is_space).to_owned(),
-            _ => self.text().trim_matches(is_space).to_owned(),
-        }
-    }
-
-    /// Value of the attribute without namespace called `local`.
-    pub fn attr(&self, local: &str) -> Option<&str> {
-        self.attr_named(&Ns::None, local)
-    }
-
-    /// Value of the attribute called `local` in `ns`.
-    pub fn attr_named(&self, ns: &Ns, local: &str) -> Option<&str> {
-        self.attrs
-            .iter()
-            .find(|attr| attr.name.is(ns, local))
-            .map(|attr| attr.value.as_str())
-    }
-
-    /// The `xml:lang` in scope, own or inherited (XML 1.0 §2.12).
-    pub fn lang(&self) -> Option<&str> {
-        self.lang.as_deref().filter(|lang| !lang.is_empty())
-    }
-
-    /// The element as text that stands on its own and can be put into any other document: with the
-    /// namespace declarations it needs and the language in scope (RFC 4918 §4.3, §4.4). Characters,
-    /// attributes, mixed content and prefixes are kept; prefixes inside of values are not declared.
-    pub fn to_xml_string(&self) -> String {
-        super::fragment::write(self)
-    }
-}
-
-/// XML white space (XML 1.0 §2.3), narrower than Unicode's.
-fn is_space(c: char) -> bool {
-    matches!(c, ' ' | '\t' | '\n' | '\r')
-}
-
 /// Reads a document.
 pub fn read(bytes: &[u8], limits: &Limits) -> Result<Element, XmlError> {
     let text = decode(bytes, limits)?;
@@ -219,8 +63,8 @@ pub fn read(bytes: &[u8], limits: &Limits) -> Result<Element, XmlError> {
             .map_err(|error| Fault::from(error).at(text, reader.error_position() as usize))?;
         let step = match event {
             Event::Start(tag) => builder.start(&reader, &tag),
-            Event::Empty(tag) => builder.start(&reader, &tag).map(|()| builder.end()),
-            Event::End(_) => Ok(builder.end()),
+            Event::Empty(tag) => builder.start(&reader, &tag).and_then(|()| builder.end()),
+            Event::End(_) => builder.end(),
             Event::Text(chars) => builder.text(&chars.xml10_content(), &chars),
             Event::CData(chars) => builder.cdata(&chars.xml10_content()),
             Event::GeneralRef(reference) => builder.reference(&reference),
@@ -456,14 +300,14 @@ impl Builder<'_> {
         shared
     }
 
-    fn end(&mut self) {
-        let Some(element) = self.open.pop() else {
-            return;
-        };
-        match self.open.last_mut() {
-            Some(parent) => push(&mut parent.children, Node::Element(element)),
-            None => self.root = Some(element),
+    fn end(&mut self) -> Result<(), Fault> {
+        if let Some(element) = self.open.pop() {
+            match self.open.last_mut() {
+                Some(parent) => push(&mut parent.children, Node::Element(element)),
+                None => self.root = Some(element),
+            }
         }
+        Ok(())
     }
 
     fn text(&mut self, chars: &str, raw: &str) -> Result<(), Fault> {
@@ -574,62 +418,6 @@ fn check_binding(declared: PrefixDeclaration, uri: &str) -> Result<(), Fault> {
 fn excerpt(text: &str) -> &str {
     let end = text.char_indices().nth(40).map_or(text.len(), |(at, _)| at);
     &text[..end]
-}
-
-/// An error before its place is known.
-struct Fault {
-    kind: XmlErrorKind,
-    message: String,
-}
-
-impl Fault {
-    fn new(kind: XmlErrorKind, message: impl Into<String>) -> Fault {
-        Fault {
-            kind,
-            message: message.into(),
-        }
-    }
-
-    fn malformed(message: impl Into<String>) -> Fault {
-        Fault::new(XmlErrorKind::Malformed, message)
-    }
-
-    fn nowhere(self) -> XmlError {
-        XmlError {
-            kind: self.kind,
-            message: self.message,
-            line: 0,
-            column: 0,
-        }
-    }
-
-    fn at(self, text: &str, position: usize) -> XmlError {
-        let before = &text.as_bytes()[..position.min(text.len())];
-        let line_start = memchr::memrchr(b'\n', before).map_or(0, |at| at + 1);
-        let line = memchr::memchr_iter(b'\n', before).count() + 1;
-        XmlError {
-            kind: self.kind,
-            message: self.message,
-            line,
-            column: before.len() - line_start + 1,
-        }
-    }
-}
-
-impl From<quick_xml::Error> for Fault {
-    fn from(error: quick_xml::Error) -> Fault {
-        use quick_xml::Error::{Encoding, Escape, Namespace};
-        use quick_xml::escape::EscapeError::UnrecognizedEntity;
-        use quick_xml::name::NamespaceError::{TooDeeplyNested, TooManyBindings};
-        let kind = match error {
-            Encoding(_) => XmlErrorKind::Encoding,
-            Escape(UnrecognizedEntity(..)) => XmlErrorKind::Entity,
-            Namespace(TooManyBindings(_)) => XmlErrorKind::TooLarge,
-            Namespace(TooDeeplyNested(_)) => XmlErrorKind::TooDeep,
-            _ => XmlErrorKind::Malformed,
-        };
-        Fault::new(kind, error.to_string())
-    }
 }
 
 #[cfg(test)]
