@@ -19,6 +19,8 @@
 //!
 //! *A TZID that nothing explains?* Its times are floating.
 
+#[cfg(any(test, fuzzing))]
+pub mod invariants;
 mod length;
 mod series;
 #[cfg(test)]

@@ -168,15 +168,22 @@ impl Master {
         budget: &'b Budget,
     ) -> impl Iterator<Item = (i64, i64)> + 'b {
         let (last_key, last_local) = self.until(rule);
-        let to = Some(to.unwrap_or(civil::MAX).min(last_local));
-        let instances = rule.instances(self.span(from, to), budget);
-        let local = |at| match civil::seconds(at) {
-            // A rule of hours on a series of days: the day.
-            local if self.frame.date => local.div_euclid(DAY) * DAY,
-            local => local,
+        // On a series of days a rule of hours makes days: those at the bounds wholly.
+        let whole = |at: i64, up: i64| {
+            if self.frame.date {
+                at.div_euclid(DAY) * DAY + up
+            } else {
+                at
+            }
         };
+        let from = from.map(|from| whole(from, 0));
+        let to = Some(
+            to.map_or(civil::MAX, |to| whole(to, DAY - 1))
+                .min(last_local),
+        );
+        let instances = rule.instances(self.span(from, to), budget);
         instances
-            .map(local)
+            .map(move |at| whole(civil::seconds(at), 0))
             .map(|local| (self.frame.key(local), local))
             .filter(move |(key, _)| *key <= last_key)
     }
