@@ -17,6 +17,7 @@ pub mod auth;
 pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod dav;
 pub mod feeds;
 pub mod ical;
 pub mod metrics;

@@ -128,6 +128,7 @@ pub enum Precondition {
     NoExternalEntities,
     ValidResourcetype,
     NumberOfResults,
+    NoProtectedAceConflict,
     // RFC 4331, RFC 5995
     QuotaNotExceeded,
     // RFC 6638

@@ -136,7 +136,7 @@ impl Server {
         let peer = request.body().peer;
         let auth = &self.app.auth;
         match auth.demand(request.headers(), &peer, model::Door::Caldav).await {
-            Ok(_who) => plain(StatusCode::NOT_FOUND, ""),
+            Ok(who) => crate::dav::serve(&self.app, who, request).await,
             Err(fault) => refusal(&fault),
         }
     }

@@ -1,0 +1,180 @@
+//! calendar-multiget (RFC 4791 §7.9): the objects with these hrefs. Those that are not there, or that the person may not
+//! know of, are 404 each.
+
+use std::sync::Arc;
+use std::vec::IntoIter;
+
+use futures_util::future::BoxFuture;
+
+use super::asked_of;
+use crate::app::App;
+use crate::app::calendars::zone;
+use crate::dav::data::CalendarData;
+use crate::dav::members::{Batch, Members};
+use crate::dav::names::dav;
+use crate::dav::plan::{Asked, Plan};
+use crate::dav::reply::{self, Next, PAGE, Pages};
+use crate::dav::view::{Desk, On};
+use crate::dav::{Call, resource};
+use crate::model::path::{decode, encode};
+use crate::model::{Bound, Error, Path, Precondition, Result};
+use crate::store::{Tx, calendars};
+use crate::wire::Response;
+use crate::xml::{Element, Writer};
+
+pub async fn run(call: Call, document: Element) -> Result<Response> {
+    let (asked, data) = asked_of(&document)?;
+    let limit = call.desk.limits.multiget_hrefs;
+    let hrefs: Vec<String> = document.children_named(&dav::HREF).map(Element::trimmed_text).take(limit + 1).collect();
+    if hrefs.is_empty() {
+        return Err(Error::BadRequest("multiget without an href".into()));
+    }
+    if hrefs.len() > limit {
+        return Err(Error::precondition(
+            Precondition::NumberOfMatchesWithinLimits,
+            format!("more than {limit} hrefs (limits.multiget_hrefs)"),
+        ));
+    }
+    let (who, path) = (call.who(), call.path());
+    if !matches!(path, Path::Object { .. }) {
+        call.app.store.read(|tx| Box::pin(resource::load(tx, who, path))).await?;
+    }
+    let groups = group(&call, hrefs);
+    let form = call.form();
+    let scope = Scope { desk: call.desk, asked, data, minimal: form.prefer.minimal };
+    reply::stream(form, Running { app: call.app, scope, groups: groups.into_iter(), current: None }).await
+}
+
+/// Neighbouring hrefs that lie in one calendar.
+struct Group {
+    /// Home and slug; `None`: not below the resource that was asked, or no object's address at all.
+    calendar: Option<(String, String)>,
+    /// Names of objects, or whole hrefs where there is no calendar.
+    names: Vec<String>,
+}
+
+/// Sorts the hrefs out in their order. Nearly all begin like the collection that was asked, and need no parsing then.
+fn group(call: &Call, hrefs: Vec<String>) -> Vec<Group> {
+    let own = match call.path() {
+        Path::Calendar { name, slug } | Path::Object { name, slug, .. } => Some((name.clone(), slug.clone())),
+        _ => None,
+    };
+    let base = own.as_ref().map(|(name, slug)| {
+        call.desk.href(&Path::Calendar { name: name.clone(), slug: slug.clone() })
+    });
+    let mut groups: Vec<Group> = Vec::new();
+    for href in hrefs {
+        let short = base.as_deref().and_then(|base| href.strip_prefix(base)).filter(|rest| !rest.contains('/'));
+        let (calendar, name) = match short {
+            Some(rest) => match decode(rest).filter(|name| !name.is_empty()) {
+                Some(name) => (own.clone(), name),
+                None => (None, href),
+            },
+            None => place(call, href),
+        };
+        match groups.last_mut() {
+            Some(last) if last.calendar == calendar => last.names.push(name),
+            _ => groups.push(Group { calendar, names: vec![name] }),
+        }
+    }
+    groups
+}
+
+/// An href in full: an address with authority, another spelling, another calendar of the home.
+fn place(call: &Call, href: String) -> (Option<(String, String)>, String) {
+    let path = href.parse::<http::Uri>().ok().and_then(|uri| Path::parse(call.app.local(uri.path())));
+    let Some(Path::Object { name, slug, object }) = path else { return (None, href) };
+    let below = match call.path() {
+        Path::Home(home) => *home == name,
+        Path::Calendar { name: home, slug: own } => *home == name && *own == slug,
+        Path::Object { name: home, slug: own, object: only } => *home == name && *own == slug && *only == object,
+        _ => false,
+    };
+    if below { (Some((name, slug)), object) } else { (None, href) }
+}
+
+struct Scope {
+    desk: Arc<Desk>,
+    asked: Asked,
+    data: Option<CalendarData>,
+    minimal: bool,
+}
+
+struct Running {
+    app: App,
+    scope: Scope,
+    groups: IntoIter<Group>,
+    current: Option<(Members, IntoIter<String>)>,
+}
+
+impl Pages for Running {
+    fn page<'a>(&'a mut self, w: &'a mut Writer) -> BoxFuture<'a, Result<Next>> {
+        Box::pin(async move {
+            let Running { app, scope, groups, current } = self;
+            let next = match current.take() {
+                Some(going_on) => Some(going_on),
+                None => match groups.next() {
+                    Some(group) => app.store.read(|tx| Box::pin(scope.begin(tx, group, w))).await?,
+                    None => None,
+                },
+            };
+            if let Some((members, mut names)) = next {
+                let batch: Vec<String> = names.by_ref().take(PAGE).collect();
+                app.store.read(|tx| Box::pin(write(tx, &members, &batch, w))).await?;
+                if names.len() > 0 {
+                    *current = Some((members, names));
+                }
+            }
+            Ok(if current.is_none() && groups.len() == 0 { Next::Done } else { Next::More })
+        })
+    }
+}
+
+impl Scope {
+    /// Finds the group's calendar; without one all of its hrefs are 404, written at once.
+    async fn begin(&self, tx: &mut Tx<'_>, group: Group, w: &mut Writer) -> Result<Option<(Members, IntoIter<String>)>> {
+        let found = match &group.calendar {
+            Some((home, slug)) => calendars::find(tx, self.desk.who.id, home, slug).await?.filter(resource::can_read),
+            None => None,
+        };
+        let Some(bound) = found else {
+            for name in &group.names {
+                let href = match &group.calendar {
+                    Some((home, slug)) => {
+                        let calendar = Path::Calendar { name: home.clone(), slug: slug.clone() };
+                        format!("{}{}", self.desk.href(&calendar), encode(name))
+                    }
+                    None => name.clone(),
+                };
+                w.open(&dav::RESPONSE).element(&dav::HREF, &href);
+                w.element(&dav::STATUS, "HTTP/1.1 404 Not Found").close();
+            }
+            return Ok(None);
+        };
+        Ok(Some((self.members(tx, bound).await?, group.names.into_iter())))
+    }
+
+    async fn members(&self, tx: &mut Tx<'_>, bound: Bound) -> Result<Members> {
+        let data = self.data.as_ref().map(|data| data.within(zone(&bound.calendar), self.desk.limits.instances));
+        let plan = Plan::new(&self.asked, On::OBJECT, self.minimal, data);
+        Members::new(tx, self.desk.clone(), bound, Arc::new(plan)).await
+    }
+}
+
+/// The rows come in the order of the names; a name that is passed over is not there.
+async fn write(tx: &mut Tx<'_>, members: &Members, names: &[String], w: &mut Writer) -> Result<()> {
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let mut waiting = names.iter();
+    members
+        .write_batch(tx, Batch::Names(&names), false, w, |w, member| {
+            for name in waiting.by_ref().take_while(|name| **name != member.name) {
+                members.write_gone(w, name);
+            }
+            Ok(true)
+        })
+        .await?;
+    for name in waiting {
+        members.write_gone(w, name);
+    }
+    Ok(())
+}

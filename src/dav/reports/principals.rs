@@ -1,0 +1,241 @@
+//! Reports about principals: RFC 3744 §9.2–9.5, and the type-ahead search of Apple's clients.
+//!
+//! Everybody who is signed in may find everybody: that is what inviting and sharing need. Homes and calendars stay hidden.
+
+use std::collections::BTreeSet;
+
+use super::{asked_of, limit_of};
+use crate::dav::listing::Scope;
+use crate::dav::names::{cs, dav};
+use crate::dav::view::Node;
+use crate::dav::{Call, error, reply, resource};
+use crate::model::{Error, Path, Precondition, Principal, PrincipalKind, Result, Who};
+use crate::store::{Tx, calendars, principals};
+use crate::wire::Response;
+use crate::xml::{Element, Name, Ns, Writer};
+
+pub static ACL_PRINCIPAL_PROP_SET: Name = Name::dav("acl-principal-prop-set");
+pub static PRINCIPAL_MATCH: Name = Name::dav("principal-match");
+pub static PRINCIPAL_PROPERTY_SEARCH: Name = Name::dav("principal-property-search");
+
+/// Principals in one answer, unless the client wants fewer.
+const RESULTS: usize = 500;
+/// Principals that are looked at in one go.
+const PAGE: usize = 256;
+
+/// A property that principals can be searched by.
+struct Searchable {
+    name: Name,
+    about: &'static str,
+    values: fn(&Principal) -> Vec<&str>,
+}
+
+static SEARCHABLE: [Searchable; 4] = [
+    Searchable { name: Name::dav("displayname"), about: "Name", values: |p| vec![&p.display_name, &p.name] },
+    Searchable { name: Name::cs("email-address-set"), about: "Mail address", values: |p| addresses(p) },
+    Searchable { name: Name::caldav("calendar-user-address-set"), about: "Calendar address", values: |p| addresses(p) },
+    Searchable { name: Name::caldav("calendar-user-type"), about: "Person, group or resource", values: |p| vec![user_type(p)] },
+];
+
+fn addresses(principal: &Principal) -> Vec<&str> {
+    principal.addresses.iter().map(String::as_str).collect()
+}
+
+fn user_type(principal: &Principal) -> &'static str {
+    match principal.kind {
+        PrincipalKind::User => "individual",
+        PrincipalKind::Group => "group",
+        PrincipalKind::Resource => "resource",
+    }
+}
+
+/// RFC 3744 §9.5
+pub async fn search_property_set(_: Call, _: Element) -> Result<Response> {
+    let mut w = Writer::document(&dav::PRINCIPAL_SEARCH_PROPERTY_SET, &[Ns::Dav, Ns::CalDav, Ns::CalendarServer]);
+    for searchable in &SEARCHABLE {
+        w.open(&dav::PRINCIPAL_SEARCH_PROPERTY).open(&dav::PROP).empty(&searchable.name).close();
+        w.open(&dav::DESCRIPTION).attr("xml:lang", "en").text(searchable.about).close().close();
+    }
+    Ok(error::xml(w.finish()))
+}
+
+/// RFC 3744 §9.4. A property that cannot be searched matches nobody.
+pub async fn property_search(call: Call, document: Element) -> Result<Response> {
+    let any = document.attr("test").is_some_and(|test| test == "anyof");
+    let mut tests: Vec<(Vec<Name>, String)> = Vec::new();
+    for search in document.children_named(&dav::PROPERTY_SEARCH) {
+        let names = search.child(&dav::PROP).map(|prop| prop.elements().map(|e| e.name.clone()).collect());
+        let text = search.child(&dav::MATCH).map(Element::trimmed_text).unwrap_or_default();
+        tests.push((names.unwrap_or_default(), strip_mailto(&text.to_lowercase()).to_owned()));
+    }
+    if tests.is_empty() {
+        return Err(Error::BadRequest("a search needs a property-search".into()));
+    }
+    let matches = |principal: &Principal| {
+        let mut each = tests.iter().map(|(names, text)| names.iter().all(|name| contains(principal, name, text)));
+        if any { each.any(|found| found) } else { each.all(|found| found) }
+    };
+    answer(&call, &document, matches).await
+}
+
+fn contains(principal: &Principal, name: &Name, text: &str) -> bool {
+    let searchable = SEARCHABLE.iter().find(|searchable| searchable.name == *name);
+    searchable.is_some_and(|searchable| {
+        (searchable.values)(principal).iter().any(|value| value.to_lowercase().contains(text))
+    })
+}
+
+fn strip_mailto(text: &str) -> &str {
+    text.strip_prefix("mailto:").unwrap_or(text)
+}
+
+/// Apple's type-ahead: every token has to be found somewhere in the name or an address.
+pub async fn token_search(call: Call, document: Element) -> Result<Response> {
+    let tokens: Vec<String> = document
+        .children_named(&cs::SEARCH_TOKEN)
+        .map(|token| token.trimmed_text().to_lowercase())
+        .filter(|token| !token.is_empty())
+        .collect();
+    if tokens.is_empty() {
+        return Err(Error::BadRequest("a search needs a search-token".into()));
+    }
+    let wanted = match document.attr("context") {
+        Some("user") => Some(PrincipalKind::User),
+        Some("group") => Some(PrincipalKind::Group),
+        Some("resource" | "location") => Some(PrincipalKind::Resource),
+        _ => None,
+    };
+    let matches = |principal: &Principal| {
+        wanted.is_none_or(|kind| kind == principal.kind)
+            && tokens.iter().all(|token| {
+                let name = [principal.display_name.as_str(), principal.name.as_str()];
+                name.into_iter().chain(addresses(principal)).any(|value| value.to_lowercase().contains(strip_mailto(token)))
+            })
+    };
+    answer(&call, &document, matches).await
+}
+
+/// The principals that match, up to the limit; then 507 says that there are more.
+async fn answer(call: &Call, document: &Element, matches: impl Fn(&Principal) -> bool + Send + Sync) -> Result<Response> {
+    let limit = limit_of(document)?.unwrap_or(RESULTS).min(RESULTS);
+    let (mut found, mut after, mut more) = (Vec::new(), None::<String>, false);
+    loop {
+        let page = call
+            .app
+            .store
+            .peek(|tx| {
+                let after = after.clone();
+                Box::pin(async move { principals::list(tx, after.as_deref(), PAGE as i64).await })
+            })
+            .await?;
+        after = page.last().filter(|_| page.len() == PAGE).map(|last| last.name.clone());
+        found.extend(page.into_iter().filter(|principal| principal.disabled.is_none() && matches(principal)));
+        more |= found.len() > limit;
+        if after.is_none() || more {
+            break;
+        }
+    }
+    found.truncate(limit);
+    let mut w = reply::document();
+    write(call, document, &found, &mut w).await?;
+    if more {
+        super::sync::write_truncated(&mut w, &call.href());
+    }
+    Ok(reply::whole(call.form(), w))
+}
+
+async fn write(call: &Call, document: &Element, found: &[Principal], w: &mut Writer) -> Result<()> {
+    let (asked, _) = asked_of(document)?;
+    let scope = Scope { desk: call.desk.clone(), asked, minimal: call.request.prefer.minimal };
+    call.app
+        .store
+        .read(|tx| {
+            Box::pin(async move {
+                for principal in found {
+                    scope.write(tx, w, &scope.desk.principal(&principal.name), &Node::Principal(principal)).await?;
+                }
+                Ok(())
+            })
+        })
+        .await
+}
+
+/// RFC 3744 §9.3: the principals that the person is (`self`), or what in a home has them as the value of a property.
+pub async fn principal_match(call: Call, document: Element) -> Result<Response> {
+    let property = document.child(&dav::PRINCIPAL_PROPERTY);
+    if document.child(&dav::SELF).is_none() && property.is_none() {
+        return Err(Error::BadRequest("principal-match needs self or principal-property".into()));
+    }
+    let by_owner = property.is_some_and(|property| property.child(&dav::OWNER).is_some());
+    let mut w = reply::document();
+    match call.path() {
+        Path::Home(name) if by_owner => write_owned(&call, &document, name, &mut w).await?,
+        _ if property.is_some() => {}
+        _ => {
+            let who = call.who();
+            let found = call.app.store.read(|tx| Box::pin(selves(tx, who))).await?;
+            write(&call, &document, &found, &mut w).await?;
+        }
+    }
+    Ok(reply::whole(call.form(), w))
+}
+
+/// Who the person is: they, and the groups that they are in.
+async fn selves(tx: &mut Tx<'_>, who: &Who) -> Result<Vec<Principal>> {
+    let mut all: Vec<Principal> = principals::get(tx, who.id).await?.into_iter().collect();
+    all.extend(principals::groups_of(tx, who.id).await?);
+    Ok(all)
+}
+
+async fn write_owned(call: &Call, document: &Element, home: &str, w: &mut Writer) -> Result<()> {
+    let (asked, _) = asked_of(document)?;
+    let scope = Scope { desk: call.desk.clone(), asked, minimal: call.request.prefer.minimal };
+    let who = call.who();
+    call.app
+        .store
+        .read(|tx| {
+            Box::pin(async move {
+                resource::home(tx, who, home).await?;
+                let mut all = calendars::list(tx, who.id, home).await?;
+                all.retain(|bound| bound.calendar.owner == who.id);
+                scope.write_calendars(tx, &all, w).await
+            })
+        })
+        .await
+}
+
+/// RFC 3744 §9.2: everybody who is named in the rights of a resource.
+pub async fn acl_principal_prop_set(call: Call, document: Element) -> Result<Response> {
+    let (who, path) = (call.who(), call.path());
+    let found = call
+        .app
+        .store
+        .read(|tx| {
+            Box::pin(async move {
+                let found = resource::load(tx, who, path).await?;
+                let node = found.node();
+                resource::demand(node.privileges(who), crate::model::Privilege::ReadAcl)?;
+                let mut names = BTreeSet::new();
+                match &node {
+                    Node::Calendar(bound) | Node::Object(bound, _) => {
+                        names.insert(bound.calendar.owner_name.clone());
+                        names.extend(resource::grants(tx, bound).await?.into_iter().map(|(name, _)| name));
+                    }
+                    Node::Home(principal, _) => drop(names.insert(principal.name.clone())),
+                    _ => {}
+                }
+                let mut all = Vec::new();
+                for name in names {
+                    all.extend(principals::find(tx, &name).await?);
+                }
+                Ok(all)
+            })
+        })
+        .await?;
+    if found.len() > RESULTS {
+        return Err(Error::precondition(Precondition::NumberOfMatchesWithinLimits, format!("more than {RESULTS} principals")));
+    }
+    let mut w = reply::document();
+    write(&call, &document, &found, &mut w).await?;
+    Ok(reply::whole(call.form(), w))
+}
