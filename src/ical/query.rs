@@ -11,6 +11,8 @@ pub mod overlap;
 pub mod read;
 pub(in crate::ical) mod times;
 
+use super::object::Kind;
+
 pub use collate::Collation;
 pub use read::FilterError;
 
@@ -176,32 +178,41 @@ impl Filter {
             return Prefilter::default();
         };
         let plain = range.is_none() && props.is_empty();
-        let [comp, others @ ..] = comps.as_slice() else {
+        // All of them must match: any that is about the kind of object narrows.
+        let Some(found) = comps.iter().find_map(CompFilter::prefilter) else {
             return Prefilter {
-                exact: plain,
+                exact: plain && comps.is_empty(),
                 ..Prefilter::default()
             };
         };
+        Prefilter {
+            exact: found.exact && plain && comps.len() == 1,
+            ..found
+        }
+    }
+}
+
+impl CompFilter {
+    fn prefilter(&self) -> Option<Prefilter<'_>> {
         let CompTest::Defined {
             range,
             props,
             comps,
-        } = &comp.test
+        } = &self.test
         else {
-            return Prefilter::default();
+            return None;
         };
+        Kind::from_name(&self.name)?;
         let uid = props.iter().find_map(|prop| match &prop.test {
-            PropTest::Defined {
-                text: Some(text), ..
-            } if prop.name == "UID" => Some(text),
+            PropTest::Defined { text, .. } if prop.name == "UID" => text.as_ref(),
             _ => None,
         });
-        Prefilter {
-            component: Some(&comp.name),
+        Some(Prefilter {
+            component: Some(&self.name),
             range: *range,
             uid,
-            exact: plain && others.is_empty() && props.is_empty() && comps.is_empty(),
-        }
+            exact: props.is_empty() && comps.is_empty(),
+        })
     }
 }
 

@@ -41,15 +41,8 @@ impl<'e, 't> Expansion<'e, 't> {
         set: &'e Instances<'e, 't>,
         freebusy: &'e dyn Fn(Property<'t>) -> Edit,
     ) -> Expansion<'e, 't> {
-        let start = match object.master {
-            Some(master) => master
-                .property("DTSTART")
-                .and_then(|start| When::of(start).ok()),
-            None => object
-                .overrides
-                .first()
-                .map(|over| over.recurrence_id.clone()),
-        };
+        let start = object.master.and_then(|master| master.property("DTSTART"));
+        let start = start.and_then(|start| When::of(start).ok());
         Expansion {
             object,
             set,
@@ -115,7 +108,7 @@ impl<'e, 't> Expansion<'e, 't> {
         let one = One::new(component, instance.occurrence);
         let mut extra = String::new();
         if self.recurs {
-            extra = self.series.line("RECURRENCE-ID", one.occurrence.rid);
+            extra = self.recurrence_id(component, one.occurrence.rid);
             if one.ends_unsaid(component) {
                 extra.push_str(&one.end());
             }
@@ -125,6 +118,20 @@ impl<'e, 't> Expansion<'e, 't> {
             _ => self.convert(property),
         };
         out.component(component, selection, &extra, &edit);
+    }
+
+    /// In the form of the series; that of an override without one is its own.
+    fn recurrence_id(&self, component: Component<'t>, rid: i64) -> String {
+        match (self.object.master, component.property("RECURRENCE-ID")) {
+            (None, Some(own)) => match When::of(own) {
+                Ok(when @ When::Zoned { .. }) => {
+                    Form::Utc.line("RECURRENCE-ID", self.set.times.utc(&when))
+                }
+                Ok(when) => Form::of(&when).line("RECURRENCE-ID", civil::seconds(when.civil())),
+                Err(_) => self.series.line("RECURRENCE-ID", rid),
+            },
+            _ => self.series.line("RECURRENCE-ID", rid),
+        }
     }
 
     fn edit(&self, property: Property<'t>, one: &One) -> Edit {

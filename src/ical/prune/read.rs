@@ -1,8 +1,12 @@
 //! `CALDAV:calendar-data` of a request: RFC 4791 §9.6 from XML to [`Retrieval`].
 
 use super::{CompSelection, PropSelection, Props, Recurrences, Retrieval};
+use crate::ical::query::read::is_larger;
 use crate::ical::query::{FilterError, TimeRange};
 use crate::xml::{Element, Ns};
+
+/// How many parts may be named: each is looked for among all of an object's.
+const PARTS: usize = 1000;
 
 /// How deep `comp` may lie in each other; iCalendar itself goes to VALARM.
 const DEPTH: usize = 8;
@@ -11,6 +15,11 @@ impl Retrieval {
     /// Reads `CALDAV:calendar-data` as it stands in `DAV:prop` of a report. The content type and version
     /// are the caller's to look at.
     pub fn from_xml(calendar_data: &Element) -> Result<Retrieval, FilterError> {
+        if is_larger(calendar_data, &mut { PARTS }) {
+            return Err(invalid(format!(
+                "more than {PARTS} elements in calendar-data"
+            )));
+        }
         let mut retrieval = Retrieval::default();
         for child in calendar_data
             .elements()

@@ -178,6 +178,23 @@ fn instances_keep_their_form_and_length() {
     }
 }
 
+/// An invitation to one instance has no master.
+#[test]
+fn an_override_alone_keeps_its_recurrence_id() {
+    for (id, expected) in [
+        (";VALUE=DATE:20060104", ";VALUE=DATE:20060104"),
+        (";TZID=Europe/Berlin:20060103T100000", ":20060103T090000Z"),
+        (":20060104T100000", ":20060104T100000"),
+    ] {
+        let own =
+            format!("BEGIN:VEVENT|UID:1|RECURRENCE-ID{id}|DTSTART:20060104T120000Z|END:VEVENT");
+        let wanted = format!(
+            "BEGIN:VEVENT|RECURRENCE-ID{expected}|UID:1|DTSTART:20060104T120000Z|END:VEVENT"
+        );
+        assert_eq!(pruned(SECTION_7_8_3, &object(&own), "UTC"), object(&wanted));
+    }
+}
+
 /// A nominal day over a change of the clocks is not 24 hours of UTC.
 #[test]
 fn a_nominal_duration_that_utc_cannot_say_becomes_an_end() {

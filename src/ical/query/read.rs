@@ -55,12 +55,20 @@ const RANGED_PROPERTIES: [&str; 7] = [
     "LAST-MODIFIED",
 ];
 
+/// How many conditions there may be: each may cost an expansion of every object.
+const CONDITIONS: usize = 1000;
+
 /// How deep comp-filters may lie in each other; iCalendar itself goes to VALARM.
 const DEPTH: usize = 8;
 
 impl Filter {
     /// Reads `CALDAV:filter`.
     pub fn from_xml(filter: &Element) -> Result<Filter, FilterError> {
+        if is_larger(filter, &mut { CONDITIONS }) {
+            return Err(FilterError::Unsupported(format!(
+                "more than {CONDITIONS} conditions"
+            )));
+        }
         let parts = Parts::of(filter, &["comp-filter"])?;
         let [calendar] = parts.all("comp-filter").collect::<Vec<_>>()[..] else {
             return Err(invalid("a filter holds exactly one comp-filter"));
@@ -103,6 +111,17 @@ fn utc(text: &str) -> Result<i64, FilterError> {
 
 fn invalid(reason: impl Into<String>) -> FilterError {
     FilterError::Invalid(reason.into())
+}
+
+/// Are there more elements inside than are `left`? Reading XML has bounded how deep they lie.
+pub(in crate::ical) fn is_larger(element: &Element, left: &mut usize) -> bool {
+    element.elements().any(|child| match left.checked_sub(1) {
+        None => true,
+        Some(fewer) => {
+            *left = fewer;
+            is_larger(child, left)
+        }
+    })
 }
 
 /// The CalDAV elements inside of one, all of kinds that may be there.

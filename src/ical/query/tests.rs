@@ -106,6 +106,10 @@ fn what_is_no_filter_is_refused_with_its_precondition() {
             "<C:comp-filter name=\"A\">".repeat(20) + &"</C:comp-filter>".repeat(20),
             "supported-filter",
         ),
+        (
+            event(&"<C:prop-filter name=\"X\"/>".repeat(2000)),
+            "supported-filter",
+        ),
     ] {
         let found = match filter(&inner) {
             Ok(read) => panic!("{inner} was read as {read:?}"),
@@ -174,6 +178,20 @@ fn the_index_is_told_what_it_can_answer() {
         (
             event("") + "<C:comp-filter name=\"VTODO\"/>",
             Some("VEVENT"),
+            None,
+            false,
+            false,
+        ),
+        (
+            format!("<C:comp-filter name=\"VTIMEZONE\"/>{}", event(RANGE)),
+            Some("VEVENT"),
+            Some(DAY),
+            false,
+            false,
+        ),
+        (
+            "<C:comp-filter name=\"VTIMEZONE\"/>".to_owned(),
+            None,
             None,
             false,
             false,
