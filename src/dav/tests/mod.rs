@@ -8,6 +8,7 @@ mod properties;
 mod queries;
 mod search;
 mod syncing;
+mod transcripts;
 
 use http_body_util::BodyExt;
 
