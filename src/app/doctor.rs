@@ -87,8 +87,13 @@ pub async fn examine(app: &App) -> Vec<Finding> {
         Ok(all) if all.iter().any(|one| one.admin) => {
             Finding::good("users", format!("{}, with an administrator", all.len()))
         }
-        Ok(all) if all.is_empty() => Finding::good("users", "none yet: the first start makes an administrator"),
-        Ok(_) => Finding::doubtful("users", "no administrator: `kalends user set NAME --admin true` makes one"),
+        Ok(all) if all.is_empty() => {
+            Finding::good("users", "none yet: the first start makes an administrator")
+        }
+        Ok(_) => Finding::doubtful(
+            "users",
+            "no administrator: `kalends user set NAME --admin true` makes one",
+        ),
         Err(fault) => Finding::wrong("users", fault.to_string()),
     });
     findings.extend(discovery(app).await);
@@ -97,15 +102,23 @@ pub async fn examine(app: &App) -> Vec<Finding> {
 
 fn public_url(config: &Config) -> Finding {
     let url = config.public_url();
-    let local = config.listen.iter().all(|address| address.ip().is_loopback());
+    let local = config
+        .listen
+        .iter()
+        .all(|address| address.ip().is_loopback());
     if config.public_url.is_empty() && !local {
         return Finding::wrong(
             "public_url",
-            format!("not set, though the server listens beyond this machine: clients are told {url}"),
+            format!(
+                "not set, though the server listens beyond this machine: clients are told {url}"
+            ),
         );
     }
     if url.starts_with("http://") && !config.public_url.is_empty() {
-        return Finding::doubtful("public_url", format!("{url} is not https: Apple's clients send no password there"));
+        return Finding::doubtful(
+            "public_url",
+            format!("{url} is not https: Apple's clients send no password there"),
+        );
     }
     Finding::good("public_url", url)
 }
@@ -118,7 +131,10 @@ fn key_file(path: &Path) -> Option<Finding> {
         let mode = std::os::unix::fs::PermissionsExt::mode(&metadata.permissions());
         if mode & 0o077 != 0 {
             let path = path.display();
-            return Some(Finding::wrong("key file", format!("others may read it: chmod 600 {path}")));
+            return Some(Finding::wrong(
+                "key file",
+                format!("others may read it: chmod 600 {path}"),
+            ));
         }
     }
     let _ = metadata;
@@ -130,16 +146,34 @@ const EARLIEST: i64 = 1_767_225_600;
 
 fn clock(now: i64) -> Finding {
     if now < EARLIEST {
-        return Finding::wrong("clock", "this machine's clock is years behind: events and retention would go wrong");
+        return Finding::wrong(
+            "clock",
+            "this machine's clock is years behind: events and retention would go wrong",
+        );
     }
     Finding::good("clock", "plausible")
 }
 
 /// What a client asks first, what it has to be answered, and why.
 const PROBES: &[(&str, &str, &str, &str)] = &[
-    ("PROPFIND", "/.well-known/caldav", "301", "redirects to /dav/ (RFC 6764)"),
-    ("PROPFIND", "/", "401", "asks Apple's clients for a password"),
-    ("PROPFIND", "/principals/", "401", "asks Apple's clients for a password"),
+    (
+        "PROPFIND",
+        "/.well-known/caldav",
+        "301",
+        "redirects to /dav/ (RFC 6764)",
+    ),
+    (
+        "PROPFIND",
+        "/",
+        "401",
+        "asks Apple's clients for a password",
+    ),
+    (
+        "PROPFIND",
+        "/principals/",
+        "401",
+        "asks Apple's clients for a password",
+    ),
     ("PROPFIND", "/dav/", "401", "asks for a password"),
     ("GET", "/readyz", "200", "the server is ready"),
 ];
@@ -159,9 +193,17 @@ async fn discovery(app: &App) -> Vec<Finding> {
     for (method, path, expected, meaning) in PROBES {
         let status = ask(address, method, path).await;
         findings.push(match status {
-            Some(status) if status == *expected => Finding::good("server", format!("{method} {path}: {meaning}")),
-            Some(status) => Finding::wrong("server", format!("{method} {path}: {status}, expected {expected}")),
-            None => Finding::wrong("server", format!("{method} {path}: no answer from {address}")),
+            Some(status) if status == *expected => {
+                Finding::good("server", format!("{method} {path}: {meaning}"))
+            }
+            Some(status) => Finding::wrong(
+                "server",
+                format!("{method} {path}: {status}, expected {expected}"),
+            ),
+            None => Finding::wrong(
+                "server",
+                format!("{method} {path}: no answer from {address}"),
+            ),
         });
     }
     findings
@@ -181,7 +223,9 @@ fn here(mut address: SocketAddr) -> SocketAddr {
 
 /// The status of the answer to a request without body or credentials.
 async fn ask(address: SocketAddr, method: &str, path: &str) -> Option<String> {
-    let request = format!("{method} {path} HTTP/1.1\r\nHost: {address}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+    let request = format!(
+        "{method} {path} HTTP/1.1\r\nHost: {address}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+    );
     let exchange = async {
         let mut stream = TcpStream::connect(address).await.ok()?;
         stream.write_all(request.as_bytes()).await.ok()?;
@@ -190,7 +234,9 @@ async fn ask(address: SocketAddr, method: &str, path: &str) -> Option<String> {
         let head = std::str::from_utf8(&head).ok()?;
         head.split(' ').nth(1).map(String::from)
     };
-    tokio::time::timeout(Duration::from_secs(5), exchange).await.ok()?
+    tokio::time::timeout(Duration::from_secs(5), exchange)
+        .await
+        .ok()?
 }
 
 #[cfg(test)]

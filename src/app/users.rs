@@ -8,6 +8,7 @@ use crate::model::access::Scopes;
 use crate::model::principal::valid_name;
 use crate::model::{
     CalendarKind, ComponentSet, CredentialId, Error, Principal, PrincipalId, PrincipalKind, Result,
+    Who,
 };
 use crate::store::calendars::NewCalendar;
 use crate::store::credentials::{Credential, CredentialKind, NewCredential};
@@ -164,6 +165,17 @@ pub async fn find(app: &App, name: &str) -> Result<Principal> {
     found.ok_or_else(|| Error::Invalid {
         field: "name".into(),
         reason: format!("there is no `{name}`"),
+    })
+}
+
+/// Somebody, as commands act for them: with all that is theirs.
+pub async fn acting(app: &App, name: &str) -> Result<Who> {
+    let found = find(app, name).await?;
+    Ok(Who {
+        id: found.id,
+        name: found.name,
+        admin: found.admin,
+        scopes: Scopes::ALL,
     })
 }
 

@@ -75,7 +75,9 @@ pub async fn app_password(app: &App, command: AppPassword) -> Outcome {
             show(&users::new_app_password(app, &name, &label).await?);
             Ok(())
         }
-        AppPasswordCommand::Known(command) => known(app, CredentialKind::AppPassword, command).await,
+        AppPasswordCommand::Known(command) => {
+            known(app, CredentialKind::AppPassword, command).await
+        }
     }
 }
 
@@ -102,7 +104,9 @@ async fn known(app: &App, kind: CredentialKind, command: Known) -> Outcome {
             if users::revoke(app, &name, CredentialId(id)).await? {
                 return Ok(());
             }
-            Err(Failure::Failed(format!("{name} has none in force with the id {id}")))
+            Err(Failure::Failed(format!(
+                "{name} has none in force with the id {id}"
+            )))
         }
     }
 }
@@ -123,5 +127,9 @@ async fn list(app: &App, kind: CredentialKind, name: &str, json: bool) -> Outcom
             ]
         })
         .collect();
-    output::rows(json, &["id", "label", "scopes", "created", "last_used", "revoked"], &rows)
+    output::rows(
+        json,
+        &["id", "label", "scopes", "created", "last_used", "revoked"],
+        &rows,
+    )
 }

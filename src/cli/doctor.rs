@@ -19,7 +19,9 @@ pub fn run(doctor: Doctor, setting: Setting) -> Outcome {
     let findings = runtime.block_on(async {
         let mut findings = doctor::before_opening(&setting.config);
         match setting.open().await {
-            Err(Failure::Failed(why) | Failure::Usage(why)) => findings.push(Finding::wrong("database", why)),
+            Err(Failure::Failed(why) | Failure::Usage(why)) => {
+                findings.push(Finding::wrong("database", why))
+            }
             Err(Failure::Said) => {}
             Ok(app) => {
                 findings.extend(doctor::examine(&app).await);
@@ -30,7 +32,13 @@ pub fn run(doctor: Doctor, setting: Setting) -> Outcome {
     });
     let rows: Vec<Vec<serde_json::Value>> = findings
         .iter()
-        .map(|one| vec![one.verdict().into(), one.subject.into(), one.text.as_str().into()])
+        .map(|one| {
+            vec![
+                one.verdict().into(),
+                one.subject.into(),
+                one.text.as_str().into(),
+            ]
+        })
         .collect();
     super::output::rows(doctor.json, &["verdict", "subject", "what"], &rows)?;
     match findings.iter().any(Finding::is_wrong) {

@@ -6,10 +6,10 @@
 //mod backup;
 mod credential;
 mod doctor;
-//mod feed;
+mod feed;
 mod output;
 mod serve;
-//mod transfer;
+mod transfer;
 mod user;
 
 use std::ffi::OsString;
@@ -27,7 +27,12 @@ use crate::store::{DatabaseUrl, Store, StoreOptions};
 
 /// A self-hosted calendar server: CalDAV, feeds, free/busy and sessions.
 #[derive(Parser)]
-#[command(name = "kalends", version, propagate_version = true, disable_help_subcommand = true)]
+#[command(
+    name = "kalends",
+    version,
+    propagate_version = true,
+    disable_help_subcommand = true
+)]
 struct Line {
     #[command(flatten)]
     options: Options,
@@ -58,18 +63,18 @@ enum Command {
     AppPassword(credential::AppPassword),
     /// API tokens: new, list, revoke
     Token(credential::Token),
-//    /// Secret addresses of calendars: new, list, revoke
-//    Feed(feed::Feed),
-//    /// Put .ics files into a calendar, with a verdict for each event
-//    Import(transfer::Import),
-//    /// Write a calendar, or all of somebody's, to standard output
-//    Export(transfer::Export),
-//    /// Write the whole database into one file, while the server runs
-//    Backup(backup::Backup),
-//    /// Fill an empty database of either kind from such a file
-//    Restore(backup::Restore),
-//    /// Check everything that must hold in the database
-//    Verify(backup::Verify),
+    /// Secret addresses of calendars: new, list, revoke
+    Feed(feed::Feed),
+    /// Put .ics files into a calendar, with a verdict for each event
+    Import(transfer::Import),
+    /// Write a calendar, or all of somebody's, to standard output
+    Export(transfer::Export),
+    //    /// Write the whole database into one file, while the server runs
+    //    Backup(backup::Backup),
+    //    /// Fill an empty database of either kind from such a file
+    //    Restore(backup::Restore),
+    //    /// Check everything that must hold in the database
+    //    Verify(backup::Verify),
     /// Say what is wrong with this installation, and what to do
     Doctor(doctor::Doctor),
 }
@@ -108,7 +113,8 @@ pub fn main(arguments: Vec<OsString>, variables: Vec<(String, String)>) -> ExitC
             return ExitCode::from(u8::try_from(fault.exit_code()).unwrap_or(2));
         }
     };
-    let outcome = Setting::read(line.options, variables).and_then(|setting| run(line.command, setting));
+    let outcome =
+        Setting::read(line.options, variables).and_then(|setting| run(line.command, setting));
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(Failure::Said) => ExitCode::from(1),
@@ -126,7 +132,7 @@ fn run(command: Option<Command>, setting: Setting) -> Outcome {
     match command {
         None | Some(Command::Serve) => serve::run(setting),
         Some(Command::Doctor(doctor)) => doctor::run(doctor, setting),
-//        Some(Command::Restore(restore)) => setting.with_app(async |app| backup::restore(&app, restore).await),
+        //        Some(Command::Restore(restore)) => setting.with_app(async |app| backup::restore(&app, restore).await),
         Some(command) => setting.with_app(async |app| with_app(&app, command).await),
     }
 }
@@ -136,11 +142,11 @@ async fn with_app(app: &App, command: Command) -> Outcome {
         Command::User(user) => user::run(app, user).await,
         Command::AppPassword(command) => credential::app_password(app, command).await,
         Command::Token(command) => credential::token(app, command).await,
-//        Command::Feed(feed) => feed::run(app, feed).await,
-//        Command::Import(import) => transfer::import(app, import).await,
-//        Command::Export(export) => transfer::export(app, export).await,
-//        Command::Backup(backup) => backup::backup(app, backup).await,
-//        Command::Verify(verify) => backup::verify(app, verify).await,
+        Command::Feed(feed) => feed::run(app, feed).await,
+        Command::Import(import) => transfer::import(app, import).await,
+        Command::Export(export) => transfer::export(app, export).await,
+        //        Command::Backup(backup) => backup::backup(app, backup).await,
+        //        Command::Verify(verify) => backup::verify(app, verify).await,
         Command::Serve | Command::Doctor(_) => Ok(()),
     }
 }
@@ -212,7 +218,7 @@ fn create_private_folder(path: &Path) -> Outcome {
     builder.recursive(true);
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder
-        .create(path)
-        .map_err(|fault| Failure::Failed(format!("{}: {fault} (setting `data_dir`)", path.display())))
+    builder.create(path).map_err(|fault| {
+        Failure::Failed(format!("{}: {fault} (setting `data_dir`)", path.display()))
+    })
 }

@@ -14,7 +14,9 @@ pub fn rows(json: bool, columns: &[&str], rows: &[Vec<Value>]) -> Outcome {
             .iter()
             .map(|row| {
                 let named = columns.iter().zip(row);
-                named.map(|(name, value)| (name.to_string(), value.clone())).collect()
+                named
+                    .map(|(name, value)| (name.to_string(), value.clone()))
+                    .collect()
             })
             .collect();
         serde_json::to_writer_pretty(&mut out, &objects).map_err(io::Error::from)?;
@@ -26,9 +28,15 @@ pub fn rows(json: bool, columns: &[&str], rows: &[Vec<Value>]) -> Outcome {
 }
 
 fn table(columns: &[&str], rows: &[Vec<Value>]) -> String {
-    let heads: Vec<String> = columns.iter().map(|c| c.replace('_', " ").to_uppercase()).collect();
+    let heads: Vec<String> = columns
+        .iter()
+        .map(|c| c.replace('_', " ").to_uppercase())
+        .collect();
     let mut lines = vec![heads];
-    lines.extend(rows.iter().map(|row| row.iter().map(cell).collect::<Vec<_>>()));
+    lines.extend(
+        rows.iter()
+            .map(|row| row.iter().map(cell).collect::<Vec<_>>()),
+    );
     let width = |column: usize| {
         let cells = lines.iter().filter_map(|line| line.get(column));
         cells.map(|cell| cell.chars().count()).max().unwrap_or(0)
@@ -36,7 +44,11 @@ fn table(columns: &[&str], rows: &[Vec<Value>]) -> String {
     let widths: Vec<usize> = (0..columns.len()).map(width).collect();
     let mut text = String::new();
     for line in &lines {
-        let cells: Vec<String> = line.iter().zip(&widths).map(|(cell, width)| format!("{cell:width$}")).collect();
+        let cells: Vec<String> = line
+            .iter()
+            .zip(&widths)
+            .map(|(cell, width)| format!("{cell:width$}"))
+            .collect();
         text.push_str(cells.join("  ").trim_end());
         text.push('\n');
     }
@@ -48,7 +60,10 @@ fn cell(value: &Value) -> String {
         Value::Null | Value::Bool(false) => "-".into(),
         Value::Bool(true) => "yes".into(),
         // Labels are what people and programs chose: they must not drive a terminal.
-        Value::String(text) => text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect(),
+        Value::String(text) => text
+            .chars()
+            .map(|c| if c.is_control() { '\u{fffd}' } else { c })
+            .collect(),
         Value::Array(items) => items.iter().map(cell).collect::<Vec<_>>().join(", "),
         other => other.to_string(),
     }
@@ -70,7 +85,10 @@ mod tests {
             vec!["b\u{1b}[31m".into(), false.into(), vec!["x", "y"].into()],
         ];
         let text = table(&["name", "admin", "last_used"], &rows);
-        assert_eq!(text, "NAME    ADMIN  LAST USED\nanna    yes    -\nb\u{fffd}[31m  -      x, y\n");
+        assert_eq!(
+            text,
+            "NAME    ADMIN  LAST USED\nanna    yes    -\nb\u{fffd}[31m  -      x, y\n"
+        );
     }
 
     #[test]

@@ -22,7 +22,9 @@ pub fn run(setting: Setting) -> Outcome {
 
 async fn serve(mut setting: Setting) -> Outcome {
     // Before the database is touched: an address in use is the commonest trouble. Port 0 becomes a real one here.
-    let listeners = server::bind(&setting.config).await.map_err(Failure::Failed)?;
+    let listeners = server::bind(&setting.config)
+        .await
+        .map_err(Failure::Failed)?;
     let addresses: Result<Vec<_>, _> = listeners.iter().map(|one| one.local_addr()).collect();
     setting.config.listen = addresses?;
     let app = setting.open().await?;
@@ -44,8 +46,14 @@ fn welcome(app: &App, account: &FirstAccount) {
     println!("Kalends is ready for its first calendar client:\n");
     println!("    CalDAV address   {}", app.url("/dav/"));
     println!("    user name        {}", account.name);
-    println!("    app password     {}\n", account.app_password.expose_secret());
-    println!("The password is not shown again; `kalends app-password new {} --label …` makes another one.", account.name);
+    println!(
+        "    app password     {}\n",
+        account.app_password.expose_secret()
+    );
+    println!(
+        "The password is not shown again; `kalends app-password new {} --label …` makes another one.",
+        account.name
+    );
 }
 
 /// SIGTERM (service managers) or SIGINT (Ctrl-C).
@@ -67,10 +75,11 @@ async fn stop_signal() {
 /// A panic is a fault of ours: its place and words belong into the log, with the request's id.
 fn log_panics() {
     std::panic::set_hook(Box::new(|panic| {
-        let place = panic.location().map(ToString::to_string).unwrap_or_default();
-        let words = panic
-            .payload_as_str()
-            .unwrap_or("(no words)");
+        let place = panic
+            .location()
+            .map(ToString::to_string)
+            .unwrap_or_default();
+        let words = panic.payload_as_str().unwrap_or("(no words)");
         tracing::error!(place, "panic: {words}");
     }));
 }

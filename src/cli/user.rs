@@ -6,7 +6,7 @@ use clap::{Args, Subcommand};
 use secrecy::{ExposeSecret, SecretString};
 use zeroize::Zeroizing;
 
-use super::{Failure, Outcome, output};
+use super::{Failure, Outcome, output, transfer};
 use crate::app::App;
 use crate::app::users::{self, Change, NewUser};
 
@@ -43,6 +43,12 @@ enum Command {
         /// Without asking
         #[arg(long)]
         yes: bool,
+    },
+    /// Write everything that is kept about somebody into a folder: their calendars as .ics, the rest as JSON
+    Export {
+        name: String,
+        #[arg(value_name = "DIR")]
+        folder: std::path::PathBuf,
     },
 }
 
@@ -106,6 +112,7 @@ pub async fn run(app: &App, user: User) -> Outcome {
         }
         Command::Rename { name, new } => Ok(users::rename(app, &name, &new).await?),
         Command::Remove { name, yes } => remove(app, &name, yes).await,
+        Command::Export { name, folder } => transfer::export_all(app, &name, &folder).await,
     }
 }
 
@@ -147,7 +154,15 @@ async fn list(app: &App, json: bool) -> Outcome {
             ]
         })
         .collect();
-    let columns = ["name", "kind", "display_name", "addresses", "admin", "created", "disabled"];
+    let columns = [
+        "name",
+        "kind",
+        "display_name",
+        "addresses",
+        "admin",
+        "created",
+        "disabled",
+    ];
     output::rows(json, &columns, &rows)
 }
 
@@ -162,7 +177,10 @@ async fn remove(app: &App, name: &str, yes: bool) -> Outcome {
         if !std::io::stdin().is_terminal() {
             return Err(Failure::Usage("nobody is here to ask: give --yes".into()));
         }
-        eprint!("Remove {} with all calendars, for good? Type the name: ", found.name);
+        eprint!(
+            "Remove {} with all calendars, for good? Type the name: ",
+            found.name
+        );
         let mut typed = String::new();
         std::io::stdin().lock().read_line(&mut typed)?;
         if typed.trim() != found.name {
@@ -170,8 +188,13 @@ async fn remove(app: &App, name: &str, yes: bool) -> Outcome {
         }
     }
     users::remove(app, &found.name).await?;
-    eprintln!("{} is removed, with calendars, history, credentials and feeds.", found.name);
-    eprintln!("What others wrote about them in their own calendars stays, and so do backups made before.");
+    eprintln!(
+        "{} is removed, with calendars, history, credentials and feeds.",
+        found.name
+    );
+    eprintln!(
+        "What others wrote about them in their own calendars stays, and so do backups made before."
+    );
     Ok(())
 }
 
@@ -184,7 +207,9 @@ fn password_from_input() -> Result<SecretString, Failure> {
     std::io::stdin().lock().read_line(&mut line)?;
     let password = line.trim_end_matches(['\r', '\n']);
     if password.is_empty() {
-        return Err(Failure::Usage("there is no password on standard input".into()));
+        return Err(Failure::Usage(
+            "there is no password on standard input".into(),
+        ));
     }
     Ok(password.into())
 }

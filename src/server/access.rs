@@ -25,7 +25,9 @@ pub fn write(wanted: AccessLog, entry: &Entry<'_>) {
     if wanted == AccessLog::None || (wanted == AccessLog::Problems && !problem) {
         return;
     }
-    let Entry { method, address, .. } = entry;
+    let Entry {
+        method, address, ..
+    } = entry;
     tracing::info!(
         status = entry.status.as_u16(),
         ms = (entry.seconds * 1e6).round() / 1e3,
@@ -72,7 +74,10 @@ mod tests {
     fn secret_paths_are_not_shown() {
         for (path, shown) in [
             ("/", "/"),
-            ("/dav/calendars/anna/work/a.ics", "/dav/calendars/anna/work/a.ics"),
+            (
+                "/dav/calendars/anna/work/a.ics",
+                "/dav/calendars/anna/work/a.ics",
+            ),
             ("/feeds/abcdefghijklmnopqrstuvwxyz234567.ics", "/feeds/…"),
             ("//feeds//abcdefghijklmnopqrstuvwxyz234567.ics", "/feeds/…"),
             ("/cal/feeds/abcdefghijklmnopqrstuvwxyz234567.ics", "/cal/…"),

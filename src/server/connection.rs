@@ -47,7 +47,12 @@ pub fn builder(limits: &Limits) -> auto::Builder<TokioExecutor> {
 }
 
 /// Serves one connection to its end.
-pub async fn run(server: Arc<Server>, stream: TcpStream, remote: SocketAddr, stop: watch::Receiver<bool>) {
+pub async fn run(
+    server: Arc<Server>,
+    stream: TcpStream,
+    remote: SocketAddr,
+    stop: watch::Receiver<bool>,
+) {
     // Small answers must not wait for the client's acknowledgement of earlier ones.
     let _ = stream.set_nodelay(true);
     let origin = Origin::new(&server.app.config, remote, server.certificate.is_some());

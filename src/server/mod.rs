@@ -135,7 +135,10 @@ impl Server {
     async fn dav(&self, request: Request) -> Response {
         let peer = request.body().peer;
         let auth = &self.app.auth;
-        match auth.demand(request.headers(), &peer, model::Door::Caldav).await {
+        match auth
+            .demand(request.headers(), &peer, model::Door::Caldav)
+            .await
+        {
             Ok(who) => crate::dav::serve(&self.app, who, request).await,
             Err(fault) => refusal(&fault),
         }
@@ -176,7 +179,11 @@ impl Server {
         };
         let peer = request.body().peer;
         request.extensions_mut().insert(peer);
-        match router.clone().oneshot(request.map(axum::body::Body::new)).await {
+        match router
+            .clone()
+            .oneshot(request.map(axum::body::Body::new))
+            .await
+        {
             Ok(response) => response.map(ReplyBody::stream),
             Err(never) => match never {},
         }
@@ -273,7 +280,12 @@ pub async fn run(server: Arc<Server>, listeners: Vec<TcpListener>, stop: impl Fu
     let (stopping, stopped) = watch::channel(false);
     let mut tasks = tokio::task::JoinSet::new();
     for listener in listeners {
-        tasks.spawn(accept(server.clone(), listener, slots.clone(), stopped.clone()));
+        tasks.spawn(accept(
+            server.clone(),
+            listener,
+            slots.clone(),
+            stopped.clone(),
+        ));
     }
     tasks.spawn(upkeep::run(server.clone(), stopped));
     stop.await;
@@ -284,7 +296,10 @@ pub async fn run(server: Arc<Server>, listeners: Vec<TcpListener>, stop: impl Fu
         let _ = slots.acquire_many(everything).await;
         while tasks.join_next().await.is_some() {}
     };
-    if tokio::time::timeout(limits.shutdown_time, finished).await.is_err() {
+    if tokio::time::timeout(limits.shutdown_time, finished)
+        .await
+        .is_err()
+    {
         tracing::warn!("some requests did not finish in time");
     }
 }

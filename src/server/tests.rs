@@ -24,29 +24,50 @@ impl Running {
     async fn new(flags: &[(&'static str, &str)]) -> Running {
         let world = World::with(config(flags)).await;
         let server = Server::new(world.app.clone()).unwrap();
-        Running { world, server: Arc::new(server) }
+        Running {
+            world,
+            server: Arc::new(server),
+        }
     }
 
     async fn ask(&self, method: &str, path: &str) -> Response {
         self.ask_from(Peer::LOCAL, method, path, None).await
     }
 
-    async fn ask_from(&self, peer: Peer, method: &str, path: &str, authorization: Option<&str>) -> Response {
+    async fn ask_from(
+        &self,
+        peer: Peer,
+        method: &str,
+        path: &str,
+        authorization: Option<&str>,
+    ) -> Response {
         let mut request = http::Request::builder().method(method).uri(path);
         if let Some(value) = authorization {
             request = request.header("authorization", value);
         }
-        self.server.answer(request.body(RequestBody::from_bytes("", peer)).unwrap()).await
+        self.server
+            .answer(request.body(RequestBody::from_bytes("", peer)).unwrap())
+            .await
     }
 }
 
 fn config(flags: &[(&'static str, &str)]) -> Config {
-    let flags = flags.iter().map(|(key, value)| (*key, value.to_string())).collect();
-    load(&Sources { flags, ..Sources::default() }).unwrap()
+    let flags = flags
+        .iter()
+        .map(|(key, value)| (*key, value.to_string()))
+        .collect();
+    load(&Sources {
+        flags,
+        ..Sources::default()
+    })
+    .unwrap()
 }
 
 fn header<'r>(response: &'r Response, name: &str) -> &'r str {
-    response.headers().get(name).map_or("", |value| value.to_str().unwrap())
+    response
+        .headers()
+        .get(name)
+        .map_or("", |value| value.to_str().unwrap())
 }
 
 async fn text(response: Response) -> String {
@@ -63,10 +84,20 @@ async fn well_known_addresses_redirect_every_method_by_path_only() {
         ("https://example.org/calendars", "/calendars/dav/"),
     ] {
         let running = Running::new(&[("public_url", public_url)]).await;
-        for method in ["GET", "HEAD", "PROPFIND", "OPTIONS", "POST", "PUT", "REPORT"] {
-            for path in ["/.well-known/caldav", "/.well-known/caldav/", "/.well-known/caldav?x=y"] {
+        for method in [
+            "GET", "HEAD", "PROPFIND", "OPTIONS", "POST", "PUT", "REPORT",
+        ] {
+            for path in [
+                "/.well-known/caldav",
+                "/.well-known/caldav/",
+                "/.well-known/caldav?x=y",
+            ] {
                 let response = running.ask(method, path).await;
-                assert_eq!(response.status(), StatusCode::MOVED_PERMANENTLY, "{method} {path}");
+                assert_eq!(
+                    response.status(),
+                    StatusCode::MOVED_PERMANENTLY,
+                    "{method} {path}"
+                );
                 assert_eq!(header(&response, "location"), location, "{method} {path}");
             }
         }
@@ -110,7 +141,11 @@ async fn machines_and_people_find_their_pages() {
         ("/readyz", 200, "ready"),
         ("/robots.txt", 200, "Allow: /feeds/"),
         ("/", 200, "<code>http://127.0.0.1:8008/</code>"),
-        ("/metrics", 200, "kalends_requests_total{door=\"other\",status=\"2xx\"} 4"),
+        (
+            "/metrics",
+            200,
+            "kalends_requests_total{door=\"other\",status=\"2xx\"} 4",
+        ),
         ("/nothing", 404, "nothing at this address"),
     ] {
         let response = running.ask("GET", path).await;
@@ -126,21 +161,42 @@ async fn metrics_are_for_this_machine_and_for_administrators_tokens() {
     let running = Running::new(&[]).await;
     let world = &running.world;
     world.user("anna").await;
-    let far = Peer { address: "192.0.2.1".parse().unwrap(), confidential: true };
+    let far = Peer {
+        address: "192.0.2.1".parse().unwrap(),
+        confidential: true,
+    };
     let token = async |scopes| {
-        let token = users::new_token(world, "anna", "test", scopes).await.unwrap();
+        let token = users::new_token(world, "anna", "test", scopes)
+            .await
+            .unwrap();
         format!("Bearer {}", token.expose_secret())
     };
     let (reader, admin) = (token(Scopes::READ).await, token(Scopes::ADMIN).await);
-    let status = async |header: Option<&str>| running.ask_from(far, "GET", "/metrics", header).await.status().as_u16();
+    let status = async |header: Option<&str>| {
+        running
+            .ask_from(far, "GET", "/metrics", header)
+            .await
+            .status()
+            .as_u16()
+    };
     assert_eq!(status(None).await, 401);
-    assert_eq!(status(Some(&admin)).await, 403, "the scope alone makes nobody an administrator");
-    let change = Change { admin: Some(true), ..Change::default() };
+    assert_eq!(
+        status(Some(&admin)).await,
+        403,
+        "the scope alone makes nobody an administrator"
+    );
+    let change = Change {
+        admin: Some(true),
+        ..Change::default()
+    };
     users::change(world, "anna", change).await.unwrap();
     assert_eq!(status(Some(&reader)).await, 403);
     assert_eq!(status(Some(&admin)).await, 200);
     let open = Running::new(&[("metrics_public", "true")]).await;
-    assert_eq!(open.ask_from(far, "GET", "/metrics", None).await.status(), 200);
+    assert_eq!(
+        open.ask_from(far, "GET", "/metrics", None).await.status(),
+        200
+    );
 }
 
 #[tokio::test]
@@ -149,7 +205,11 @@ async fn wrong_passwords_are_throttled_with_the_seconds_to_wait() {
     let mut last = None;
     for n in 0..12 {
         let header = crate::app::testing::basic("anna", &format!("guess number {n}"));
-        last = Some(running.ask_from(Peer::LOCAL, "PROPFIND", "/dav/", Some(&header)).await);
+        last = Some(
+            running
+                .ask_from(Peer::LOCAL, "PROPFIND", "/dav/", Some(&header))
+                .await,
+        );
     }
     let last = last.unwrap();
     assert_eq!(last.status(), StatusCode::TOO_MANY_REQUESTS);

@@ -36,7 +36,12 @@ impl Listening {
         let task = tokio::spawn(run(running.server.clone(), listeners, async {
             let _ = stopped.await;
         }));
-        Listening { running, address, stop: Some(stop), task }
+        Listening {
+            running,
+            address,
+            stop: Some(stop),
+            task,
+        }
     }
 
     async fn connect(&self) -> TcpStream {
@@ -61,7 +66,10 @@ async fn get<S: AsyncRead + AsyncWrite + Unpin>(stream: &mut S, path: &str) -> S
             break;
         }
     }
-    let length = answer.lines().find_map(|line| line.strip_prefix("content-length: ")).unwrap();
+    let length = answer
+        .lines()
+        .find_map(|line| line.strip_prefix("content-length: "))
+        .unwrap();
     let mut body = vec![0; length.parse().unwrap()];
     stream.read_exact(&mut body).await.unwrap();
     answer + std::str::from_utf8(&body).unwrap()
@@ -73,10 +81,19 @@ async fn a_connection_serves_many_requests_and_ends_when_the_server_stops() {
     let mut stream = listening.connect().await;
     for _ in 0..3 {
         let answer = get(&mut stream, "/healthz").await;
-        assert!(answer.starts_with("HTTP/1.1 200 OK\r\n") && answer.ends_with("\r\n\r\nok\n"), "{answer}");
+        assert!(
+            answer.starts_with("HTTP/1.1 200 OK\r\n") && answer.ends_with("\r\n\r\nok\n"),
+            "{answer}"
+        );
     }
     listening.stop().await;
-    assert_eq!(timeout(PATIENCE, stream.read(&mut [0])).await.unwrap().unwrap(), 0);
+    assert_eq!(
+        timeout(PATIENCE, stream.read(&mut [0]))
+            .await
+            .unwrap()
+            .unwrap(),
+        0
+    );
     assert!(TcpStream::connect(listening.address).await.is_err());
 }
 
@@ -85,7 +102,10 @@ async fn a_head_that_does_not_arrive_ends_the_connection() {
     let listening = Listening::new(&[("limits.header_seconds", "1")]).await;
     let mut slow = listening.connect().await;
     let drip = async {
-        for byte in b"GET /healthz HTTP/1.1\r\nX: ".iter().chain([b'x'; 1000].iter()) {
+        for byte in b"GET /healthz HTTP/1.1\r\nX: "
+            .iter()
+            .chain([b'x'; 1000].iter())
+        {
             if slow.write_u8(*byte).await.is_err() {
                 return;
             }
@@ -99,7 +119,10 @@ async fn a_head_that_does_not_arrive_ends_the_connection() {
 async fn a_head_over_the_limit_is_refused() {
     let listening = Listening::new(&[("limits.header_bytes", "8192")]).await;
     let mut stream = listening.connect().await;
-    let request = format!("GET /healthz HTTP/1.1\r\nHost: x\r\nX: {}\r\n\r\n", "x".repeat(20_000));
+    let request = format!(
+        "GET /healthz HTTP/1.1\r\nHost: x\r\nX: {}\r\n\r\n",
+        "x".repeat(20_000)
+    );
     let _ = stream.write_all(request.as_bytes()).await;
     let mut answer = [0; 12];
     stream.read_exact(&mut answer).await.unwrap();
@@ -116,16 +139,24 @@ async fn no_more_connections_than_there_are_slots() {
     assert!(waits.is_err(), "the second one waits");
     drop(first);
     let mut answer = [0; 15];
-    timeout(PATIENCE, second.read_exact(&mut answer)).await.unwrap().unwrap();
+    timeout(PATIENCE, second.read_exact(&mut answer))
+        .await
+        .unwrap()
+        .unwrap();
     assert_eq!(&answer, b"HTTP/1.1 200 OK");
 }
 
 const CERTIFICATE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/tls/localhost.pem");
 const KEY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/tls/localhost.key");
 
-async fn tls(address: SocketAddr, protocols: &[&[u8]]) -> tokio_rustls::client::TlsStream<TcpStream> {
+async fn tls(
+    address: SocketAddr,
+    protocols: &[&[u8]],
+) -> tokio_rustls::client::TlsStream<TcpStream> {
     let mut roots = rustls::RootCertStore::empty();
-    roots.add(CertificateDer::from_pem_file(CERTIFICATE).unwrap()).unwrap();
+    roots
+        .add(CertificateDer::from_pem_file(CERTIFICATE).unwrap())
+        .unwrap();
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let mut config = rustls::ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
@@ -135,7 +166,10 @@ async fn tls(address: SocketAddr, protocols: &[&[u8]]) -> tokio_rustls::client::
     config.alpn_protocols = protocols.iter().map(|name| name.to_vec()).collect();
     let stream = TcpStream::connect(address).await.unwrap();
     let connector = tokio_rustls::TlsConnector::from(Arc::new(config));
-    connector.connect(ServerName::try_from("localhost").unwrap(), stream).await.unwrap()
+    connector
+        .connect(ServerName::try_from("localhost").unwrap(), stream)
+        .await
+        .unwrap()
 }
 
 #[tokio::test]
@@ -159,8 +193,15 @@ async fn tls_by_certificate_files() {
 #[tokio::test]
 async fn a_certificate_that_cannot_be_read_is_said_at_the_start() {
     let running = Running::new(&[]).await;
-    for (cert, key) in [("/nowhere.pem", KEY), (CERTIFICATE, "/nowhere.key"), (KEY, KEY)] {
-        let files = crate::config::Tls { cert: cert.into(), key: key.into() };
+    for (cert, key) in [
+        ("/nowhere.pem", KEY),
+        (CERTIFICATE, "/nowhere.key"),
+        (KEY, KEY),
+    ] {
+        let files = crate::config::Tls {
+            cert: cert.into(),
+            key: key.into(),
+        };
         let why = crate::server::tls::Certificate::load(&files).err().unwrap();
         assert!(why.starts_with('/'), "{why}");
     }

@@ -14,19 +14,30 @@ use crate::wire::Peer;
 
 #[tokio::test]
 async fn no_secret_is_written_anywhere() {
-    let log = Log { level: "trace".into(), json: false, access: AccessLog::All };
+    let log = Log {
+        level: "trace".into(),
+        json: false,
+        access: AccessLog::All,
+    };
     let captured = Captured::default();
     let guard = tracing::subscriber::set_default(subscriber(&log, captured.clone()));
     let running = Running::new(&[
         ("log.access", "all"),
-        ("database_url", "postgres://kalends:database-password@localhost/kalends"),
+        (
+            "database_url",
+            "postgres://kalends:database-password@localhost/kalends",
+        ),
     ])
     .await;
     let world = &running.world;
     let (password, wrong) = ("correct horse battery", "wrong horse battery");
     world.user_with("anna", Some(password)).await;
-    let device = users::new_app_password(world, "anna", "phone").await.unwrap();
-    let token = users::new_token(world, "anna", "crm", Scopes::ADMIN).await.unwrap();
+    let device = users::new_app_password(world, "anna", "phone")
+        .await
+        .unwrap();
+    let token = users::new_token(world, "anna", "crm", Scopes::ADMIN)
+        .await
+        .unwrap();
     let (device, token) = (device.expose_secret(), token.expose_secret());
     let feed = "abcdefghijklmnopqrstuvwxyz234567";
     let headers = [
@@ -50,7 +61,9 @@ async fn no_secret_is_written_anywhere() {
     for header in &headers {
         for path in &paths {
             for method in ["GET", "PROPFIND"] {
-                let response = running.ask_from(Peer::LOCAL, method, path, Some(header)).await;
+                let response = running
+                    .ask_from(Peer::LOCAL, method, path, Some(header))
+                    .await;
                 answers += &format!("{:?}", response.headers());
                 answers += &text(response).await;
             }
@@ -67,6 +80,9 @@ async fn no_secret_is_written_anywhere() {
         for secret in &secrets {
             assert!(!written.contains(secret), "{secret} is in the {place}");
         }
-        assert!(!written.contains("$argon2"), "a password's hash is in the {place}");
+        assert!(
+            !written.contains("$argon2"),
+            "a password's hash is in the {place}"
+        );
     }
 }
