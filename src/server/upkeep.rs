@@ -51,8 +51,11 @@ fn reload(server: &Server, in_any_case: bool) {
     }
 }
 
+/// Pieces of one run, whatever is left then.
+const PIECES: usize = 10_000;
+
 async fn tend_database(server: &Server) {
-    loop {
+    for _ in 0..PIECES {
         let outcome = upkeep::step(&server.app).await;
         let label = if outcome.is_ok() { "done" } else { "failed" };
         metrics::counter!("kalends_upkeep_total", "outcome" => label).increment(1);
