@@ -6,6 +6,7 @@ pub mod export;
 pub mod feeds;
 pub mod freebusy;
 pub mod import;
+pub mod profile;
 pub mod sessions;
 #[cfg(test)]
 pub mod testing;

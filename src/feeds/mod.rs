@@ -1,7 +1,30 @@
 //! Feeds: secret addresses that calendar programs poll, and free/busy addresses (PRODUCT §5).
+//!
+//! [`feed`] and [`freebusy`] speak HTTP; [`document`] makes the text of a feed from what [`copy`] and [`privacy`] let
+//! through. Nothing here redirects and nothing is HTML: fetchers understand neither.
 
+mod build;
 pub mod color;
 pub mod copy;
 pub mod document;
+mod feed;
+mod freebusy;
+mod http;
+mod json;
 pub mod privacy;
-pub mod profile;
+#[cfg(test)]
+mod tests;
+
+use axum::Router;
+use axum::routing::any;
+
+use crate::app::App;
+
+/// Everything under `/feeds/` and `/freebusy/`.
+pub fn routes(app: App) -> Router {
+    Router::new()
+        .route("/feeds/{file}", any(feed::serve))
+        .route("/freebusy/{name}", any(freebusy::serve))
+        .fallback(|| async { http::nothing() })
+        .with_state(app)
+}

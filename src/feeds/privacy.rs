@@ -25,7 +25,7 @@ pub struct Reduction<'a> {
     /// DTSTAMP of everything: nothing is told of when an event was written.
     pub stamp: &'a str,
     /// Makes a UID that says nothing, the same for the same UID.
-    pub mask: &'a dyn Fn(&str) -> String,
+    pub mask: &'a (dyn Fn(&str) -> String + Send + Sync),
 }
 
 /// Appends an object's components as they may be seen. `public` gives each time the form in which it is told.
@@ -57,7 +57,7 @@ pub fn reduce(
 const KINDS: [&str; 3] = ["VEVENT", "VTODO", "VJOURNAL"];
 
 /// RFC 5545 §3.8.1.3: a class that is not known is treated as PRIVATE.
-fn is_private(part: Component<'_>) -> bool {
+pub fn is_private(part: Component<'_>) -> bool {
     part.property("CLASS")
         .is_some_and(|class| !class.value().trim().eq_ignore_ascii_case("PUBLIC"))
 }

@@ -86,7 +86,7 @@ impl Server {
             metrics: Metrics::install(&DOORS),
             certificate,
             builder: connection::builder(&app.config.limits),
-            feeds: axum::Router::new(),
+            feeds: crate::feeds::routes(app.clone()),
             api: axum::Router::new(),
             process: u32::from_le_bytes(process),
             requests: AtomicU64::new(0),

@@ -19,11 +19,18 @@ pub struct Place {
 impl Place {
     /// Of an absolute address such as `https://host:8443/prefix`.
     pub fn of(url: &str) -> Option<Place> {
-        let uri: http::Uri = url.parse().ok()?;
-        let tls = uri.scheme_str()? == "https";
-        let port = uri.port_u16().unwrap_or(if tls { 443 } else { 80 });
+        let (scheme, rest) = url.split_once("://")?;
+        let tls = scheme.eq_ignore_ascii_case("https");
+        let authority = rest
+            .split('/')
+            .next()
+            .filter(|authority| !authority.is_empty())?;
+        let (host, port) = match authority.rsplit_once(':') {
+            Some((host, port)) if !port.contains(']') => (host, port.parse().ok()?),
+            _ => (authority, if tls { 443 } else { 80 }),
+        };
         Some(Place {
-            host: uri.host()?.to_string(),
+            host: host.trim_matches(['[', ']']).to_string(),
             port,
             tls,
         })
@@ -136,15 +143,22 @@ fn uuid(identity: &str, what: &str) -> String {
     )
 }
 
+/// Text for a property list. Control characters, which XML cannot carry, are dropped.
+fn escape(text: &str) -> String {
+    let clean: String = text.chars().filter(|c| !c.is_control()).collect();
+    clean
+        .replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
+}
+
 /// The entries of a property list's `dict`.
 #[derive(Default)]
 struct Dict(String);
 
 impl Dict {
     fn string(&mut self, key: &str, value: &str) -> &mut Dict {
-        let mut escaped = Vec::with_capacity(value.len());
-        crate::xml::write::escape_text(value, &mut escaped);
-        let escaped = String::from_utf8_lossy(&escaped);
+        let escaped = escape(value);
         self.0 += &format!("<key>{key}</key><string>{escaped}</string>\n");
         self
     }
@@ -180,12 +194,30 @@ mod tests {
             "<key>CalDAVHostName</key><string>cal.example.org</string>",
             "<key>CalDAVPort</key><integer>8443</integer>",
             "<key>CalDAVUseSSL</key><true/>",
-            "<key>PayloadDisplayName</key><string>Kalends: Anna &amp; &lt;co></string>",
+            "<key>PayloadDisplayName</key><string>Kalends: Anna &amp; &lt;co&gt;</string>",
             "<key>PayloadType</key><string>Configuration</string>",
         ] {
             assert!(text.contains(part), "{part} in {text}");
         }
         assert_eq!(text, account.write(), "the same account has the same UUIDs");
+    }
+
+    #[test]
+    fn places_are_read_from_addresses() {
+        for (url, host, port, tls) in [
+            ("https://cal.example.org", "cal.example.org", 443, true),
+            ("http://127.0.0.1:8008/x", "127.0.0.1", 8008, false),
+            ("https://[::1]:8443/", "::1", 8443, true),
+            ("https://[::1]/", "::1", 443, true),
+        ] {
+            let place = Place::of(url).unwrap();
+            assert_eq!(
+                (place.host.as_str(), place.port, place.tls),
+                (host, port, tls),
+                "{url}"
+            );
+        }
+        assert!(Place::of("nonsense").is_none());
     }
 
     #[test]

@@ -1,0 +1,288 @@
+//! `/feeds/{secret}.ics`, `.ifb`, `.json` and `.mobileconfig`.
+//!
+//! What a feed says follows from the numbers of its calendars (and of the day, where a window moves): they make the
+//! entity tag. So a fetch that finds nothing new costs a look at the calendars and makes no body, and a body is made
+//! once for each state.
+
+use std::io::Write;
+
+use axum::body::Body;
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header};
+use bytes::Bytes;
+
+use super::build::{self, DAY, Plan};
+use super::http;
+use crate::app::App;
+use crate::app::feeds::{self, Open};
+use crate::app::profile::{self, Subscription};
+use crate::model::{Etag, Result};
+
+/// What a feed can be fetched as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    Calendar,
+    FreeBusy,
+    Json,
+}
+
+impl Form {
+    /// Extension, media type.
+    const TABLE: [(Form, &'static str, &'static str); 3] = [
+        (Form::Calendar, "ics", "text/calendar; charset=utf-8"),
+        (Form::FreeBusy, "ifb", "text/calendar; charset=utf-8"),
+        (Form::Json, "json", "application/json"),
+    ];
+
+    fn media_type(self) -> &'static str {
+        Form::TABLE
+            .iter()
+            .find(|row| row.0 == self)
+            .map_or("", |row| row.2)
+    }
+}
+
+/// Bodies shorter than this are not worth a coding.
+const WORTH_GZIP: usize = 1024;
+
+pub async fn serve(
+    State(app): State<App>,
+    method: Method,
+    Path(file): Path<String>,
+    headers: HeaderMap,
+) -> Response<Body> {
+    match answer(&app, &method, &file, &headers).await {
+        Ok(reply) => reply,
+        Err(error) => http::refusal(&error),
+    }
+}
+
+async fn answer(
+    app: &App,
+    method: &Method,
+    file: &str,
+    headers: &HeaderMap,
+) -> Result<Response<Body>> {
+    let Some((secret, extension)) = file.rsplit_once('.') else {
+        return Ok(http::nothing());
+    };
+    let form = Form::TABLE
+        .iter()
+        .find(|row| row.1 == extension)
+        .map(|row| row.0);
+    if form.is_none() && extension != "mobileconfig" {
+        return Ok(http::nothing());
+    }
+    let Some(open) = feeds::open(app, secret).await? else {
+        return Ok(http::nothing());
+    };
+    match *method {
+        Method::GET | Method::HEAD => {}
+        Method::OPTIONS => return Ok(http::options()),
+        _ => return Ok(http::not_allowed()),
+    }
+    let head = *method == Method::HEAD;
+    let reply = match form {
+        Some(form) => told(app, open, secret, form, head, headers).await?,
+        None => subscription(app, &open, secret).await?,
+    };
+    Ok(reply)
+}
+
+/// The state that a feed shows now.
+struct Shown {
+    tag: String,
+    modified: i64,
+    plan: Plan,
+}
+
+fn shown(app: &App, open: &Open, form: Form) -> Shown {
+    let today = app.clock.now().div_euclid(DAY);
+    let plan = Plan::of(open, form, today);
+    let mut state = format!(
+        "{} {:?} {} {}",
+        env!("CARGO_PKG_VERSION"),
+        form,
+        open.feed.id,
+        open.privacy.as_str()
+    );
+    if let Some((from, to)) = plan.window {
+        state += &format!(" {from} {to}");
+    }
+    let mut modified = if plan.window.is_some() {
+        today * DAY
+    } else {
+        0
+    };
+    for bound in &open.calendars {
+        let calendar = &bound.calendar;
+        state += &format!(" {}:{}:{}", calendar.id, calendar.seq, calendar.props_seq);
+        modified = modified.max(calendar.modified);
+    }
+    Shown {
+        tag: Etag::of(state.as_bytes()).0,
+        modified: modified.max(open.feed.created),
+        plan,
+    }
+}
+
+async fn told(
+    app: &App,
+    mut open: Open,
+    secret: &str,
+    form: Form,
+    head: bool,
+    headers: &HeaderMap,
+) -> Result<Response<Body>> {
+    feeds::fetched(app, &open.feed, http::agent(headers));
+    let mut state = shown(app, &open, form);
+    let zipped_tag = format!("{}-gzip", state.tag);
+    let conditional = headers.contains_key(header::IF_NONE_MATCH);
+    if let Some(tag) = http::has_tag(headers, &[&state.tag, &zipped_tag]) {
+        return Ok(dressed(
+            Response::new(Body::empty()),
+            StatusCode::NOT_MODIFIED,
+            tag,
+            state.modified,
+            form,
+        ));
+    }
+    if !conditional && http::is_fresh(headers, state.modified) {
+        return Ok(dressed(
+            Response::new(Body::empty()),
+            StatusCode::NOT_MODIFIED,
+            &state.tag,
+            state.modified,
+            form,
+        ));
+    }
+    let mut body = app.feeds.get(open.feed.id, form as u8, &state.tag);
+    for _ in 0..3 {
+        if body.is_some() {
+            break;
+        }
+        let made = Bytes::from(build::body(app, &open, form, &state.plan).await?);
+        // The calendars were read page by page: is this still the state that the tag names?
+        let Some(again) = feeds::open(app, secret).await? else {
+            return Ok(http::nothing());
+        };
+        let now = shown(app, &again, form);
+        if now.tag == state.tag {
+            app.feeds.put(open.feed.id, form as u8, &state.tag, &made);
+            body = Some(made);
+        }
+        (open, state) = (again, now);
+    }
+    let Some(body) = body else {
+        // Changed faster than it can be read. What was read last is good enough for once.
+        let body = build::body(app, &open, form, &state.plan).await?;
+        return Ok(reply(body.into(), head, form));
+    };
+    let zip = body.len() >= WORTH_GZIP && http::takes_gzip(headers);
+    let (body, tag) = match zip {
+        true => (
+            zipped(app, &open, form, &state.tag, &body)?,
+            format!("{}-gzip", state.tag),
+        ),
+        false => (body, state.tag.clone()),
+    };
+    let mut reply = dressed(
+        reply(body, head, form),
+        StatusCode::OK,
+        &tag,
+        state.modified,
+        form,
+    );
+    if zip {
+        reply
+            .headers_mut()
+            .insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+    }
+    Ok(reply)
+}
+
+fn zipped(app: &App, open: &Open, form: Form, tag: &str, body: &Bytes) -> Result<Bytes> {
+    const ZIPPED: u8 = 8;
+    let key = form as u8 | ZIPPED;
+    if let Some(kept) = app.feeds.get(open.feed.id, key, tag) {
+        return Ok(kept);
+    }
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::new(5));
+    let zipped = encoder.write_all(body).and_then(|()| encoder.finish());
+    let zipped: Bytes = zipped.map_err(crate::model::Error::internal)?.into();
+    app.feeds.put(open.feed.id, key, tag, &zipped);
+    Ok(zipped)
+}
+
+/// A whole body, or its length alone.
+fn reply(body: Bytes, head: bool, form: Form) -> Response<Body> {
+    let length = body.len();
+    let mut reply = Response::new(if head {
+        Body::empty()
+    } else {
+        Body::from(body)
+    });
+    let headers = reply.headers_mut();
+    headers.insert(header::CONTENT_LENGTH, length.into());
+    headers.insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static(form.media_type()),
+    );
+    headers.insert(
+        header::CACHE_CONTROL,
+        HeaderValue::from_static("private, no-cache"),
+    );
+    reply
+}
+
+/// With the headers that every answer for a state has. `no-cache` means: ask again, it is cheap.
+fn dressed(
+    mut reply: Response<Body>,
+    status: StatusCode,
+    tag: &str,
+    modified: i64,
+    form: Form,
+) -> Response<Body> {
+    *reply.status_mut() = status;
+    let headers = reply.headers_mut();
+    if let Ok(tag) = HeaderValue::try_from(format!("\"{tag}\"")) {
+        headers.insert(header::ETAG, tag);
+    }
+    headers.extend(http::date(modified).map(|date| (header::LAST_MODIFIED, date)));
+    headers.insert(
+        header::CACHE_CONTROL,
+        HeaderValue::from_static("private, no-cache"),
+    );
+    headers.insert(
+        header::VARY,
+        HeaderValue::from_static("Accept-Encoding, User-Agent"),
+    );
+    if status == StatusCode::OK {
+        headers.insert(
+            header::CONTENT_TYPE,
+            HeaderValue::from_static(form.media_type()),
+        );
+    }
+    reply
+}
+
+/// A profile that subscribes Apple's devices to the feed.
+async fn subscription(app: &App, open: &Open, secret: &str) -> Result<Response<Body>> {
+    let url = app.url(&format!("/feeds/{secret}.ics"));
+    let name = build::name(app, open).await?;
+    let text = Subscription {
+        url: &url,
+        description: &name,
+    }
+    .write();
+    let mut reply = Response::new(Body::from(text));
+    let headers = reply.headers_mut();
+    headers.insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static(profile::CONTENT_TYPE),
+    );
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    let file = HeaderValue::from_static("attachment; filename=\"calendar.mobileconfig\"");
+    headers.insert(header::CONTENT_DISPOSITION, file);
+    Ok(reply)
+}
