@@ -81,6 +81,10 @@ impl Problem {
         problem
     }
 
+    pub fn status(&self) -> u16 {
+        self.status
+    }
+
     fn of((name, title, status): Kind, detail: String) -> Problem {
         Problem {
             kind: format!("urn:kalends:problem:{name}"),

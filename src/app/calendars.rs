@@ -206,14 +206,7 @@ pub async fn update(app: &App, who: &Who, bound: &Bound, changes: Changes) -> Re
         Privileges::NONE
     };
     demand(bound, who, Scopes::WRITE, needs)?;
-    if let Some(name) = changes.timezone.as_deref().filter(|name| !name.is_empty()) {
-        if Zone::named(name).is_none() {
-            return Err(Error::Invalid {
-                field: "timezone".into(),
-                reason: "not a time zone of the IANA database".into(),
-            });
-        }
-    }
+    check(&changes)?;
     let (id, now) = (bound.calendar.id, app.clock.now());
     let whose = if bound.calendar.owner == who.id {
         EVERYBODY
@@ -254,6 +247,53 @@ pub async fn update(app: &App, who: &Who, bound: &Bound, changes: Changes) -> Re
             })
         })
         .await
+}
+
+/// Can these changes be made at all?
+///
+/// # Errors
+/// `Invalid` for a zone that does not exist, a colour that is none, a name that is no text.
+pub fn check(changes: &Changes) -> Result<()> {
+    let wrong = |field: &str, reason: &str| {
+        Err(Error::Invalid {
+            field: field.into(),
+            reason: reason.into(),
+        })
+    };
+    if changes
+        .timezone
+        .as_deref()
+        .is_some_and(|name| !name.is_empty() && Zone::named(name).is_none())
+    {
+        return wrong("timezone", "not a time zone of the IANA database");
+    }
+    let is_color = |text: &str| {
+        let digits = text.strip_prefix('#').unwrap_or("");
+        matches!(digits.len(), 6 | 8) && digits.bytes().all(|b| b.is_ascii_hexdigit())
+    };
+    if changes
+        .color
+        .as_deref()
+        .is_some_and(|color| !is_color(color))
+    {
+        return wrong("color", "not #rrggbb");
+    }
+    let odd = |text: &String| {
+        text.chars()
+            .any(|c| c.is_control() && !matches!(c, '\n' | '\t'))
+            || text.len() > 4096
+    };
+    if changes
+        .name
+        .as_ref()
+        .is_some_and(|name| odd(name) || name.contains('\n'))
+    {
+        return wrong("name", "has control characters or is too long");
+    }
+    if changes.description.as_ref().is_some_and(odd) {
+        return wrong("description", "has control characters or is too long");
+    }
+    Ok(())
 }
 
 fn own_home(who: &Who, home: &str, needs: Privilege) -> Result<()> {

@@ -310,6 +310,11 @@ pub async fn credentials(app: &App, kind: CredentialKind, name: &str) -> Result<
         .await
 }
 
+/// Somebody's app passwords, revoked ones too, oldest first.
+pub async fn app_passwords(app: &App, name: &str) -> Result<Vec<Credential>> {
+    credentials(app, CredentialKind::AppPassword, name).await
+}
+
 /// Ends a credential: here at once, in other servers within seconds. Says whether there was one in force.
 pub async fn revoke(app: &App, name: &str, credential: CredentialId) -> Result<bool> {
     let id = find(app, name).await?.id;

@@ -13,10 +13,9 @@ use super::json::Answer;
 use crate::app::App;
 use crate::app::freebusy::of_person;
 use crate::app::sessions::author::PRODID;
-use crate::app::sessions::times::{UTC, read_time};
+use crate::app::sessions::times::read_instant;
 use crate::ical::busy::FreeBusy;
 use crate::ical::query::TimeRange;
-use crate::ical::value::When;
 use crate::ical::write::content_line;
 use crate::model::{Door, Error, Etag, Principal, Result};
 use crate::store::principals;
@@ -173,25 +172,12 @@ fn range(asked: &Asked, now: i64) -> Result<TimeRange> {
 }
 
 fn time(field: &str, text: &str) -> Result<i64> {
-    // A plus sign of an offset arrives as a space where it was not encoded.
-    let text = text.trim().replace(' ', "+");
-    let date = || {
-        text.parse()
-            .ok()
-            .map(|date: jiff::civil::Date| UTC.to_instant(date.at(0, 0, 0, 0)))
-    };
-    let basic = || {
-        When::parse(&text, None)
-            .ok()
-            .map(|when| UTC.to_instant(when.civil()))
-    };
-    let plain = if text.len() == 10 { date() } else { None };
-    let read = plain.or_else(|| read_time(&text, &UTC)).or_else(basic);
-    read.ok_or_else(|| {
+    let wrong = || {
         Error::bad(format!(
             "{field}: not a time of RFC 3339, a date, or a DATE-TIME"
         ))
-    })
+    };
+    read_instant(text).ok_or_else(wrong)
 }
 
 #[cfg(test)]

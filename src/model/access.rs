@@ -100,6 +100,11 @@ impl Scopes {
         ("admin", Scopes::ADMIN),
     ];
 
+    /// Both of them.
+    pub const fn and(self, other: Scopes) -> Scopes {
+        Scopes(self.0 | other.0)
+    }
+
     pub fn has(self, one: Scopes) -> bool {
         self.0 & one.0 == one.0
     }

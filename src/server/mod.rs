@@ -87,7 +87,7 @@ impl Server {
             certificate,
             builder: connection::builder(&app.config.limits),
             feeds: crate::feeds::routes(app.clone()),
-            api: axum::Router::new(),
+            api: crate::api::routes(app.clone()),
             process: u32::from_le_bytes(process),
             requests: AtomicU64::new(0),
             app,

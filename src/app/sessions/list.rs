@@ -47,12 +47,12 @@ pub struct Page {
     pub next_cursor: Option<String>,
 }
 
-/// The last thing that a page showed.
+/// Where the next page begins, or what the last one ended with.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 enum Cursor {
-    /// Calendar, object name, how many of its events.
+    /// Calendar, name of the object to go on with, how many of its events were shown.
     Name(i64, String, usize),
-    /// Start, object, original start.
+    /// Start, object and original start of the last one that was shown.
     Time(i64, i64, i64),
 }
 
@@ -140,8 +140,8 @@ async fn by_name(
     calendars: Vec<Bound>,
 ) -> Result<Page, Fault> {
     let (first, mut after, mut skip) = match cursor {
-        Some(Cursor::Name(calendar, name, shown)) => (calendar, name, shown),
-        _ => (i64::MIN, String::new(), 0),
+        Some(Cursor::Name(calendar, name, shown)) => (calendar, name, Some(shown)),
+        _ => (i64::MIN, String::new(), None),
     };
     let mut sessions = Vec::new();
     for bound in calendars
@@ -150,13 +150,16 @@ async fn by_name(
     {
         let id = bound.calendar.id;
         if id.0 != first {
-            (after, skip) = (String::new(), 0);
+            (after, skip) = (String::new(), None);
         }
         loop {
-            let (found, last) = page(app, filter, bound, &after, skip > 0).await?;
+            let (found, last) = page(app, filter, bound, &after, skip.is_some()).await?;
             for object in &found {
                 let views = views(app, bound, object)?;
-                let hidden = std::mem::take(&mut skip);
+                let hidden = match skip.take() {
+                    Some(shown) if object.member.name == after => shown,
+                    _ => 0,
+                };
                 for (at, one) in views
                     .into_iter()
                     .enumerate()
@@ -173,6 +176,7 @@ async fn by_name(
                     sessions.push(one);
                 }
             }
+            skip = None;
             match last {
                 Some(name) => after = name,
                 None => break,

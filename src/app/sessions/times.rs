@@ -201,6 +201,23 @@ pub fn read_time(text: &str, zone: &Zone) -> Option<i64> {
     (1..=9998).contains(&year).then_some(at)
 }
 
+/// A point in time as questions name it: RFC 3339, a date (midnight UTC), or a DATE-TIME of iCalendar. The plus sign
+/// of an offset arrives as a space where it was not encoded.
+pub fn read_instant(text: &str) -> Option<i64> {
+    let text = text.trim().replace(' ', "+");
+    let date = || {
+        let date: Date = text.parse().ok()?;
+        Some(UTC.to_instant(date.at(0, 0, 0, 0)))
+    };
+    let basic = || {
+        When::parse(&text, None)
+            .ok()
+            .map(|when| UTC.to_instant(when.civil()))
+    };
+    let plain = if text.len() == 10 { date() } else { None };
+    plain.or_else(|| read_time(&text, &UTC)).or_else(basic)
+}
+
 fn read_date(text: &str, zone: &Zone) -> Option<Date> {
     match text.trim() {
         date if date.len() == 10 => date.parse().ok(),
