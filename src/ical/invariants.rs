@@ -1,6 +1,7 @@
 //! What must hold for any bytes whatever: for tests and for fuzzing, and compiled for nothing else. A panic here is the
 //! finding.
 
+use super::charset::as_text;
 use super::join::Join;
 use super::object::{Object, Rules, validate};
 use super::split::split;
@@ -131,6 +132,7 @@ fn what_is_valid_can_be_joined(bytes: &[u8]) {
         return;
     };
     let object = Object::read(&tree).expect("what is valid is an object");
+    its_text_says_the_same(&tree);
     let limits = Limits {
         bytes: out.len(),
         lines: out.len(),
@@ -143,6 +145,25 @@ fn what_is_valid_can_be_joined(bytes: &[u8]) {
         calendar.children_named(kind).count(),
         object.components().count()
     );
+}
+
+/// What XML carries of an object has the same values in it.
+fn its_text_says_the_same(tree: &Tree<'_>) {
+    let text = as_text(tree.source());
+    let again = Tree::parse(text.as_bytes(), &Limits::default()).expect("not longer than before");
+    let mut before = tree.components().flat_map(Component::properties);
+    let mut after = again.components().flat_map(Component::properties);
+    loop {
+        let pair = (before.next(), after.next());
+        let (Some(before), Some(after)) = pair else {
+            assert!(pair.0.is_none() && pair.1.is_none());
+            return;
+        };
+        assert_eq!(
+            (before.name(), before.value()),
+            (after.name(), after.value())
+        );
+    }
 }
 
 #[cfg(test)]

@@ -54,6 +54,9 @@ impl Join {
                     (start, zone) = (at, line == b"BEGIN:VTIMEZONE\r\n");
                 }
             } else if line.starts_with(b"END:") {
+                if matches!(object.get(end), Some(b' ' | b'\t')) {
+                    return None;
+                }
                 if depth == 2 && (!zone || self.is_new(tzid(&object[start..end])?, new)) {
                     out.extend_from_slice(&object[start..end]);
                 }
@@ -188,6 +191,7 @@ mod tests {
             plain.trim_end().to_owned(),
             plain.replace("BEGIN:VCALENDAR", "BEG\r\n IN:VCALENDAR"),
             plain.replace("BEGIN:VCALENDAR", "begin:VCALENDAR"),
+            plain.replace("END:VCALENDAR", "END:\r\n VCALENDAR"),
             plain.replace("END:VCALENDAR", "END;X=1:VCALENDAR"),
             plain
                 .replace("TZID:A\r\n", "TZID:A\r\n \r\n")

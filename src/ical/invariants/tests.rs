@@ -93,6 +93,21 @@ proptest! {
         hold(&bytes);
     }
 
+    /// Every line folded anywhere, inside characters too.
+    #[test]
+    fn they_hold_for_folds_anywhere(folds in prop::collection::vec(any::<prop::sample::Index>(), 0..40)) {
+        let seed = SEED.trim_start_matches('\u{feff}');
+        let mut bytes = seed.as_bytes().to_vec();
+        for fold in folds {
+            let at = fold.index(bytes.len());
+            if at > 0 && !matches!(bytes[at - 1], b'\r' | b'\n') && !matches!(bytes[at], b'\n' | b'\r') {
+                drop(bytes.splice(at..at, *b"\r\n "));
+            }
+        }
+        hold(&bytes);
+        prop_assert_eq!(validate(&bytes, &Rules::default()).map(drop), Ok(()));
+    }
+
     #[test]
     fn they_hold_for_pieces_strung_together(pieces in prop::collection::vec(prop::sample::select(&PIECES[..]), 0..60)) {
         hold(pieces.concat().as_bytes());
