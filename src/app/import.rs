@@ -4,11 +4,14 @@
 //! have them. An event without a UID gets one that is derived from its text, so that importing the same file again
 //! finds it again.
 
+use std::borrow::Cow;
+
 use sha2::{Digest, Sha256};
 
 use super::App;
+use crate::ical::charset::to_utf8;
 use crate::ical::split::{Group, split};
-use crate::ical::tree::{Component, Limits, Tree};
+use crate::ical::tree::{Component, Fault, Limits, Tree};
 use crate::model::{
     Bound, Door, Error, Etag, Guard, Member, Origin, Precondition, Result, Who, Writable,
 };
@@ -86,9 +89,11 @@ pub async fn import(
     let limits = Limits {
         bytes: limit,
         lines: usize::MAX,
+        faults: 1000,
         ..Limits::default()
     };
-    let tree = Tree::parse(text, &limits)
+    let utf8 = to_utf8(text);
+    let tree = Tree::parse(&utf8, &limits)
         .map_err(|fault| Error::precondition(Precondition::ValidCalendarData, fault.to_string()))?;
     let stream = split(&tree);
     let method = tree.roots().any(|root| root.property("METHOD").is_some());
@@ -113,6 +118,9 @@ pub async fn import(
             .as_deref()
             .map_or_else(|| derived_uid(group), str::to_string);
         let mut repairs = repairs(group, &uid);
+        if matches!(utf8, Cow::Owned(_)) {
+            repairs.push("the stream was not UTF-8 and was converted".into());
+        }
         if method {
             repairs.push("METHOD was dropped: a stored event has none".into());
         }
@@ -136,6 +144,9 @@ pub async fn import(
     }
     for part in &stream.others {
         tell(no_object(*part));
+    }
+    for fault in &stream.strays {
+        tell(stray(fault));
     }
     Ok(summary)
 }
@@ -271,6 +282,20 @@ fn no_object(part: Component<'_>) -> Verdict {
     }
 }
 
+/// A line that belongs to no event.
+fn stray(fault: &Fault) -> Verdict {
+    Verdict {
+        uid: None,
+        title: None,
+        line: fault.line,
+        outcome: Outcome::Refused {
+            precondition: Some("valid-calendar-data"),
+            reason: fault.reason.clone(),
+        },
+        repairs: Vec::new(),
+    }
+}
+
 /// What is wrong with one event is a verdict; what is wrong with the server is not.
 fn refused(fault: Error) -> Result<Outcome> {
     match fault {
@@ -301,6 +326,7 @@ fn name(is: &Precondition) -> Option<&'static str> {
         Precondition::MaxDateTime => "max-date-time",
         Precondition::MaxInstances => "max-instances",
         Precondition::MaxAttendeesPerInstance => "max-attendees-per-instance",
+        Precondition::SupportedRscale => "supported-rscale",
         _ => return None,
     })
 }

@@ -55,6 +55,7 @@ fn broken(line: u32, reason: String) -> Fault {
         line,
         reason,
         severity: Severity::Broken,
+        within: None,
     }
 }
 
@@ -157,10 +158,12 @@ impl Parser<'_, '_> {
             }
             faults.pop();
         }
+        let open = self.open.last().filter(|level| level.node != NONE);
         faults.push(Fault {
             line: self.number,
             reason: reason(),
             severity,
+            within: open.map(|level| level.node as usize),
         });
     }
 

@@ -9,7 +9,7 @@ use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 
 use super::object::Kind;
-use super::tree::{Component, Tree};
+use super::tree::{Component, Fault, Severity, Tree};
 use super::value::When;
 use super::write::content_line;
 
@@ -21,6 +21,8 @@ pub struct Split<'t> {
     pub groups: Vec<Group<'t>>,
     /// Components that are no object and no time zone: nothing a calendar can store.
     pub others: Vec<Component<'t>>,
+    /// Broken lines that are in none of these, so that no document has them.
+    pub strays: Vec<&'t Fault>,
     /// VTIMEZONEs by TZID and by the VCALENDAR that they are in: two may mean different things by one name.
     zones: HashMap<(Option<usize>, Cow<'t, str>), Component<'t>>,
     /// VERSION, PRODID and CALSCALE for what comes from each root; made once, since looking for a property passes by
@@ -49,6 +51,11 @@ pub fn split<'t>(tree: &'t Tree<'t>) -> Split<'t> {
         tree,
         groups: Vec::new(),
         others: Vec::new(),
+        strays: tree
+            .faults()
+            .iter()
+            .filter(|fault| strays(tree, fault))
+            .collect(),
         zones: HashMap::new(),
         frames: Vec::new(),
     };
@@ -147,7 +154,7 @@ impl<'t> Split<'t> {
                 .tree
                 .faults()
                 .iter()
-                .all(|fault| fault.severity == super::tree::Severity::Odd)
+                .all(|fault| fault.severity == Severity::Odd)
     }
 
     /// The VTIMEZONEs that the group's TZIDs name, in the order of their first use.
@@ -170,6 +177,12 @@ impl<'t> Split<'t> {
         }
         zones
     }
+}
+
+/// Is it broken, and in no component but a VCALENDAR?
+fn strays(tree: &Tree<'_>, fault: &Fault) -> bool {
+    let within = fault.within.and_then(|index| tree.component(index));
+    fault.severity == Severity::Broken && within.is_none_or(|component| component.is("VCALENDAR"))
 }
 
 /// The VCALENDAR that a component is in.
@@ -339,6 +352,14 @@ mod tests {
             assert_eq!(group.superseded.len(), 1);
             assert_eq!(group.components[0].line(), if kept == 0 { 2 } else { 7 });
         }
+    }
+
+    #[test]
+    fn broken_lines_outside_of_all_objects_are_told() {
+        let stream = "before\nBEGIN:VCALENDAR\nBEGIN:VEVENT\nUID:1\ninside\nEND:VEVENT\nbeside\nEND:VCALENDAR\n";
+        let tree = Tree::parse(stream.as_bytes(), &Limits::default()).unwrap();
+        let lines: Vec<u32> = split(&tree).strays.iter().map(|fault| fault.line).collect();
+        assert_eq!(lines, [1, 7]);
     }
 
     #[test]

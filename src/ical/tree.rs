@@ -51,6 +51,8 @@ pub struct Fault {
     pub reason: String,
     /// Whether it may be stored nonetheless.
     pub severity: Severity,
+    /// [`Component::index`] of the innermost component that it lies in.
+    pub within: Option<usize>,
 }
 
 impl fmt::Display for Fault {
