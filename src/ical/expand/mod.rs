@@ -10,6 +10,8 @@
 //! *An EXDATE of type DATE in a timed series?* §3.8.5.1 wants equal types; what writes it means the whole
 //! local day, so that day is taken out. The other way round, the date of the EXDATE as written.
 //!
+//! *A RECURRENCE-ID or RDATE of type DATE in a timed series?* That day, at DTSTART's time.
+//!
 //! *An override that belongs to no instance?* It is shown, as clients do: its RECURRENCE-ID may be from before
 //! the master was moved. *An override of an EXDATE?* It is shown as well.
 //!

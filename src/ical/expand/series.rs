@@ -11,12 +11,17 @@ use crate::ical::zone::Zones;
 /// Until when the offsets of an endless series matter: 2037-12-31, as far as most zone data goes.
 const ENDLESS: i64 = 24_836 * DAY;
 
+/// RFC 5545 wants one RRULE at most; more than this are not looked at.
+const MOST_RULES: usize = 64;
+
 /// The instances of an object, ready to be walked.
 #[derive(Debug)]
 pub struct Series {
     pub(super) master: Option<Master>,
     /// Sorted by key.
     pub(super) overrides: Vec<Override>,
+    /// Places of the overrides with RANGE=THISANDFUTURE, in their order.
+    pub(super) ranges: Vec<usize>,
     /// Components without any date that count as one occurrence of all time.
     pub(super) undated: Vec<usize>,
 }
@@ -45,8 +50,6 @@ pub(super) struct Override {
     /// On the master's axis, or its own where there is no master.
     pub key: i64,
     pub local: i64,
-    /// Its RECURRENCE-ID is a DATE in a timed series: any instance on that day.
-    pub whole_day: bool,
     pub this_and_future: bool,
     pub component: usize,
     pub frame: Frame,
@@ -75,6 +78,7 @@ impl Series {
         let mut series = Series {
             master: None,
             overrides: Vec::new(),
+            ranges: Vec::new(),
             undated: Vec::new(),
         };
         let undated = |component: Component<'_>| (kind == Kind::Todo).then(|| component.index());
@@ -84,9 +88,14 @@ impl Series {
                 series.undated.extend(undated(component));
             }
         }
-        let frame = series.master.as_ref().map(|master| master.frame.clone());
         for (component, id, this_and_future) in overrides {
-            match Override::of(component, id, this_and_future, frame.as_ref(), zones) {
+            match Override::of(
+                component,
+                id,
+                this_and_future,
+                series.master.as_ref(),
+                zones,
+            ) {
                 Some(found) => series.overrides.push(found),
                 None => series.undated.extend(undated(component)),
             }
@@ -96,6 +105,10 @@ impl Series {
             .overrides
             .sort_by_key(|o| (o.key, std::cmp::Reverse(o.component)));
         series.overrides.dedup_by_key(|o| o.key);
+        let listed = series.overrides.iter().enumerate();
+        series.ranges = listed
+            .filter_map(|(place, o)| o.this_and_future.then_some(place))
+            .collect();
         series
     }
 
@@ -158,7 +171,7 @@ impl Series {
 
     /// How much earlier than its key an instance may start, by RANGE=THISANDFUTURE.
     pub(super) fn earlier(&self) -> i64 {
-        let shifts = self.overrides.iter().filter(|o| o.this_and_future);
+        let shifts = self.ranges.iter().map(|&place| &self.overrides[place]);
         shifts
             .map(|o| o.key.saturating_sub(o.start_key))
             .fold(0, i64::max)
@@ -167,7 +180,7 @@ impl Series {
 
     /// How much later than its key an instance may end.
     pub(super) fn later(&self) -> i64 {
-        let shifts = self.overrides.iter().filter(|o| o.this_and_future);
+        let shifts = self.ranges.iter().map(|&place| &self.overrides[place]);
         let shifted = shifts.map(|o| {
             o.start_key
                 .saturating_sub(o.key)
@@ -188,11 +201,7 @@ impl Series {
 
     /// Keys and shifted starts may lie on axes a zone's width apart.
     fn slack(&self) -> i64 {
-        if self.overrides.iter().any(|o| o.this_and_future) {
-            DAY
-        } else {
-            0
-        }
+        if self.ranges.is_empty() { 0 } else { DAY }
     }
 }
 
@@ -228,20 +237,29 @@ impl Master {
         Some(master)
     }
 
+    /// Key and civil seconds of an instance that another property names. A DATE among times is that day at
+    /// DTSTART's time.
+    fn place_of(&self, when: &When, zones: &Zones<'_>) -> (i64, i64) {
+        match when {
+            When::Date(date) if !self.frame.date => {
+                let day = civil::seconds(date.at(0, 0, 0, 0));
+                let local = day + self.start.rem_euclid(DAY);
+                (self.frame.key(local), local)
+            }
+            when => {
+                let key = self.frame.key_of(when, zones);
+                (key, self.frame.local(key))
+            }
+        }
+    }
+
     fn read_rdates(&mut self, component: Component<'_>, zones: &Zones<'_>) {
         for rdate in component
             .properties_named("RDATE")
             .filter_map(|p| Rdate::list(p).ok())
             .flatten()
         {
-            let key = match rdate.start() {
-                // A DATE among times is that day at DTSTART's time.
-                When::Date(date) if !self.frame.date => {
-                    let day = civil::seconds(date.at(0, 0, 0, 0));
-                    self.frame.key(day + self.start.rem_euclid(DAY))
-                }
-                when => self.frame.key_of(when, zones),
-            };
+            let (key, local) = self.place_of(rdate.start(), zones);
             let length = match &rdate {
                 Rdate::Start(_) => None,
                 Rdate::Period(Period::Explicit { start, end }) => {
@@ -251,7 +269,7 @@ impl Master {
                     Some(Length::lasting(duration, &self.frame))
                 }
             };
-            self.rdates.push((key, self.frame.local(key), length));
+            self.rdates.push((key, local, length));
         }
     }
 
@@ -327,14 +345,14 @@ impl Override {
         component: Component<'_>,
         id: &When,
         this_and_future: bool,
-        master: Option<&Frame>,
+        master: Option<&Master>,
         zones: &Zones<'_>,
     ) -> Option<Override> {
         // An override without times stands where its instance was.
         let start = start_of(component).or_else(|| (!component.is("VTODO")).then(|| id.clone()))?;
         let at = civil::seconds(start.civil());
         let within = Some((at - DAY, at + DAY));
-        let frame = match master {
+        let frame = match master.map(|master| &master.frame) {
             Some(master) if master.tzid.as_deref() == start.tzid() && start.tzid().is_some() => {
                 Frame {
                     date: false,
@@ -343,14 +361,18 @@ impl Override {
             }
             _ => Frame::of(&start, zones, within),
         };
-        let own = Frame::of(id, zones, within);
-        let series = master.unwrap_or(&own);
-        let key = series.key_of(id, zones);
+        let (key, local) = match master {
+            Some(master) => master.place_of(id, zones),
+            None => {
+                let own = Frame::of(id, zones, within);
+                let key = own.key_of(id, zones);
+                (key, own.local(key))
+            }
+        };
         let start_key = frame.key_of(&start, zones);
         Some(Override {
             key,
-            local: series.local(key),
-            whole_day: id.is_date() && !series.date,
+            local,
             this_and_future,
             component: component.index(),
             length: Length::of(component, &start, &frame, zones),
@@ -370,6 +392,7 @@ fn start_of(component: Component<'_>) -> Option<When> {
 fn read_rules(component: Component<'_>, name: &str) -> Vec<Rule> {
     component
         .properties_named(name)
+        .take(MOST_RULES)
         .filter_map(|p| Rule::parse(&p.value()).ok())
         .collect()
 }

@@ -76,14 +76,14 @@ impl Series {
 
     /// Where an instance is, unless an override stands in for it.
     fn place(&self, master: &Master, (key, local, length): Instance) -> Option<Occurrence> {
-        let day = local.div_euclid(DAY) * DAY;
-        let replaced = self.overrides.binary_search_by_key(&key, |o| o.key).is_ok()
-            || self.overrides.iter().any(|o| o.whole_day && o.local == day);
-        if replaced {
+        if self.overrides.binary_search_by_key(&key, |o| o.key).is_ok() {
             return None;
         }
-        let before = self.overrides.partition_point(|o| o.key <= key);
-        if let Some(over) = self.overrides[..before].iter().rfind(|o| o.this_and_future) {
+        let before = self
+            .ranges
+            .partition_point(|&place| self.overrides[place].key <= key);
+        if let Some(&place) = self.ranges[..before].last() {
+            let over = &self.overrides[place];
             // §3.8.4.4: by the same difference, of the wall clock, and with the same duration.
             let moved = over.start.saturating_add(local - over.local);
             let start = over.frame.key(moved);

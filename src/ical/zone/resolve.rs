@@ -15,7 +15,12 @@ use std::sync::{Arc, LazyLock, RwLock};
 #[derive(Clone, Copy)]
 pub struct Zones<'t> {
     tree: &'t Tree<'t>,
+    /// The component index of its VTIMEZONEs, as far as there are.
+    own: [Option<u32>; MOST_ZONES],
 }
+
+/// Further VTIMEZONEs are not looked at: no object needs them, and each costs its evaluation.
+const MOST_ZONES: usize = 48;
 
 /// A VTIMEZONE, judged.
 struct Verdict {
@@ -28,9 +33,11 @@ struct Verdict {
 /// Where rules and tz database are compared: 1970 to 2050.
 const COMPARED: (i64, i64) = (0, 29_220 * DAY);
 
-/// Bounds of the memo, in entries and in bytes of one VTIMEZONE.
-const MEMO_ENTRIES: usize = 512;
-const MEMO_BYTES: usize = 16 << 10;
+/// A longer VTIMEZONE than any zone's whole history is not evaluated.
+const LONGEST: usize = 32 << 10;
+
+/// How many verdicts the memo keeps; their texts are its size.
+const MEMO_ENTRIES: usize = 256;
 
 /// Verdicts by the bytes of their VTIMEZONE.
 type Memo = HashMap<Box<[u8]>, Arc<Verdict>>;
@@ -40,7 +47,15 @@ static MEMO: LazyLock<RwLock<Memo>> = LazyLock::new(RwLock::default);
 impl<'t> Zones<'t> {
     /// The zones that a calendar stream's TZIDs refer to.
     pub fn of(tree: &'t Tree<'t>) -> Self {
-        Self { tree }
+        let all = tree
+            .roots()
+            .flat_map(|root| root.children_named("VTIMEZONE"))
+            .filter(|own| own.span().len() <= LONGEST);
+        let mut own = [None; MOST_ZONES];
+        for (place, found) in own.iter_mut().zip(all) {
+            *place = u32::try_from(found.index()).ok();
+        }
+        Self { tree, own }
     }
 
     /// The zone of a TZID for times between two instants (without them: for all times). None when nothing
@@ -63,10 +78,9 @@ impl<'t> Zones<'t> {
             .or_else(|| Zone::named(&tzid_of(own)?))
     }
 
-    fn all(&self) -> impl Iterator<Item = Component<'t>> + use<'t> {
-        self.tree
-            .roots()
-            .flat_map(|root| root.children_named("VTIMEZONE"))
+    fn all(&self) -> impl Iterator<Item = Component<'t>> {
+        let places = self.own.iter().map_while(|place| *place);
+        places.filter_map(|place| self.tree.component(place as usize))
     }
 
     fn vtimezone(&self, tzid: &str) -> Option<Component<'t>> {
@@ -103,9 +117,6 @@ fn tzid_of(vtimezone: Component<'_>) -> Option<String> {
 /// The verdict on a VTIMEZONE, from the memo when its very text has been seen.
 fn judge(vtimezone: Component<'_>) -> Arc<Verdict> {
     let text = vtimezone.raw();
-    if text.len() > MEMO_BYTES {
-        return Arc::new(evaluate(vtimezone));
-    }
     // A poisoned lock holds a whole map all the same: nothing panics half-way through an insert.
     if let Some(known) = MEMO.read().unwrap_or_else(|e| e.into_inner()).get(text) {
         return Arc::clone(known);

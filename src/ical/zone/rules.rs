@@ -48,7 +48,7 @@ struct Observance {
 impl Rules {
     /// Evaluates a VTIMEZONE component. None when it has no readable observance.
     pub fn of(vtimezone: Component<'_>) -> Option<Rules> {
-        let budget = Budget::new(4 * Budget::STEPS, MOST_TRANSITIONS);
+        let budget = Budget::new(Budget::STEPS / 2, MOST_TRANSITIONS);
         let mut onsets = Vec::new();
         let mut endless = Vec::new();
         let parts = vtimezone
