@@ -1,6 +1,7 @@
 use super::*;
 
 mod corpus;
+mod oracle;
 mod reference;
 
 /// `20260101T090000` or `20260101`.

@@ -216,7 +216,7 @@ fn a_freq() -> impl Strategy<Value = Freq> {
 }
 
 /// Rules that keep the MUST NOTs, over lists that meet often enough to have instances.
-fn a_rule() -> impl Strategy<Value = Rule> {
+pub fn a_rule() -> impl Strategy<Value = Rule> {
     let days = (
         some(
             0.4,
