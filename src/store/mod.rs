@@ -19,6 +19,7 @@ pub mod retention;
 pub mod sql;
 #[doc(hidden)]
 pub mod testing;
+pub mod verify;
 pub mod versions;
 
 mod migrate;

@@ -43,7 +43,7 @@ const BOUNDS: [i64; 6] = [2 * HOUR, 8 * HOUR, DAY, 8 * DAY, 32 * DAY, 370 * DAY]
 const EVER: i64 = -100_000_000_000;
 
 /// The class of an instance: even ones are UTC, odd ones local.
-fn span(row: &OccurrenceRow) -> i64 {
+pub(super) fn span(row: &OccurrenceRow) -> i64 {
     let length = row.ends.saturating_sub(row.starts);
     let class = BOUNDS
         .iter()

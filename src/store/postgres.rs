@@ -161,19 +161,21 @@ impl PgTx {
         Ok(found)
     }
 
-    pub(super) async fn execute_many<'v, const N: usize, I>(&self, sql: &str, sets: I) -> Result<()>
+    pub(super) async fn execute_many<'v, S, I>(&self, sql: &str, sets: I) -> Result<()>
     where
-        I: Iterator<Item = [Arg<'v>; N]> + Send,
+        S: AsRef<[Arg<'v>]> + Send,
+        I: Iterator<Item = S> + Send,
     {
-        let statement = self.prepare(sql).await?;
+        let statement = &self.prepare(sql).await?;
         let client = self.client()?;
+        let run = |set: S| async move {
+            client
+                .execute_raw(statement, set.as_ref().iter().copied())
+                .await
+        };
         let mut sets = sets.fuse();
         loop {
-            let ahead: Vec<_> = sets
-                .by_ref()
-                .take(AHEAD)
-                .map(|set| client.execute_raw(&statement, set))
-                .collect();
+            let ahead: Vec<_> = sets.by_ref().take(AHEAD).map(run).collect();
             if ahead.is_empty() {
                 return Ok(());
             }
@@ -181,38 +183,28 @@ impl PgTx {
         }
     }
 
-    pub(super) async fn each_many<'v, const N: usize, I, F>(
-        &self,
-        sql: &str,
-        sets: I,
-        mut each: F,
-    ) -> Result<()>
+    pub(super) async fn each_many<'v, S, I, F>(&self, sql: &str, sets: I, mut each: F) -> Result<()>
     where
-        I: Iterator<Item = [Arg<'v>; N]> + Send,
+        S: AsRef<[Arg<'v>]> + Send,
+        I: Iterator<Item = S> + Send,
         F: FnMut(&Row<'_>) -> Result<()> + Send,
     {
-        let statement = self.prepare(sql).await?;
+        let statement = &self.prepare(sql).await?;
         let client = self.client()?;
-        let statement = &statement;
-        let query = |set: [Arg<'v>; N]| async move {
-            client
-                .query_raw(statement, set)
-                .await?
-                .try_collect::<Vec<_>>()
-                .await
+        let run = |set: S| async move {
+            let rows = client
+                .query_raw(statement, set.as_ref().iter().copied())
+                .await?;
+            rows.try_collect::<Vec<_>>().await
         };
         let mut sets = sets.fuse();
         loop {
-            let ahead: Vec<_> = sets.by_ref().take(AHEAD).map(query).collect();
+            let ahead: Vec<_> = sets.by_ref().take(AHEAD).map(run).collect();
             if ahead.is_empty() {
                 return Ok(());
             }
-            for row in try_join_all(ahead)
-                .await
-                .map_err(|e| error(&e))?
-                .iter()
-                .flatten()
-            {
+            let answers = try_join_all(ahead).await.map_err(|e| error(&e))?;
+            for row in answers.iter().flatten() {
                 each(&Row::Postgres(row))?;
             }
         }

@@ -14,13 +14,13 @@ use crate::model::{Error, Result};
 
 /// A statement; made by [`sql!`].
 #[derive(Clone, Copy, Debug)]
-pub struct Sql {
-    pub(super) sqlite: &'static str,
-    pub(super) postgres: &'static str,
+pub struct Sql<'t> {
+    pub(super) sqlite: &'t str,
+    pub(super) postgres: &'t str,
 }
 
-impl Sql {
-    pub(super) const fn new(sqlite: &'static str, postgres: &'static str) -> Sql {
+impl<'t> Sql<'t> {
+    pub(super) const fn new(sqlite: &'t str, postgres: &'t str) -> Sql<'t> {
         Sql { sqlite, postgres }
     }
 }
@@ -34,7 +34,7 @@ macro_rules! sql {
             Ok(text) => text,
             Err(_) => panic!("evaluated by the compiler: `$` and `?` are one byte each"),
         };
-        const STATEMENT: $crate::store::sql::Sql = $crate::store::sql::Sql::new(SQLITE, TEXT);
+        const STATEMENT: $crate::store::sql::Sql<'static> = $crate::store::sql::Sql::new(SQLITE, TEXT);
         STATEMENT
     }};
 }
@@ -288,6 +288,10 @@ impl Tx<'_> {
         &mut self.engine
     }
 
+    pub(super) fn is_sqlite(&self) -> bool {
+        matches!(self.engine, Engine::Sqlite(_))
+    }
+
     /// Why this transaction may not be committed; asking clears it.
     pub(super) fn take_failure(&mut self) -> Option<Error> {
         self.failed.take()
@@ -303,7 +307,7 @@ impl Tx<'_> {
     }
 
     /// Runs a statement that gives no rows; how many it changed.
-    pub(super) async fn execute(&mut self, sql: Sql, args: &[Arg<'_>]) -> Result<u64> {
+    pub(super) async fn execute(&mut self, sql: Sql<'_>, args: &[Arg<'_>]) -> Result<u64> {
         let done = match &mut self.engine {
             Engine::Sqlite(tx) => tx.execute(sql.sqlite, args),
             Engine::Postgres(tx) => tx.execute(sql.postgres, args).await,
@@ -312,7 +316,7 @@ impl Tx<'_> {
     }
 
     /// Lends each row to `each`.
-    pub(super) async fn each<F>(&mut self, sql: Sql, args: &[Arg<'_>], each: F) -> Result<()>
+    pub(super) async fn each<F>(&mut self, sql: Sql<'_>, args: &[Arg<'_>], each: F) -> Result<()>
     where
         F: FnMut(&Row<'_>) -> Result<()> + Send,
     {
@@ -326,7 +330,7 @@ impl Tx<'_> {
     /// The first row, as `read` sees it.
     pub(super) async fn one<T, F>(
         &mut self,
-        sql: Sql,
+        sql: Sql<'_>,
         args: &[Arg<'_>],
         read: F,
     ) -> Result<Option<T>>
@@ -344,7 +348,7 @@ impl Tx<'_> {
     /// All rows, as `read` sees them.
     pub(super) async fn all<T, F>(
         &mut self,
-        sql: Sql,
+        sql: Sql<'_>,
         args: &[Arg<'_>],
         mut read: F,
     ) -> Result<Vec<T>>
@@ -364,7 +368,7 @@ impl Tx<'_> {
     /// Runs one statement for each set of values: prepared once on SQLite, sent without waiting on PostgreSQL.
     pub(super) async fn execute_many<'v, const N: usize, I>(
         &mut self,
-        sql: Sql,
+        sql: Sql<'_>,
         sets: I,
     ) -> Result<()>
     where
@@ -378,14 +382,15 @@ impl Tx<'_> {
     }
 
     /// Lends the rows of one statement to `each`, for each set of values in turn. As [`Tx::execute_many`].
-    pub(super) async fn each_many<'v, const N: usize, I, F>(
+    pub(super) async fn each_many<'v, S, I, F>(
         &mut self,
-        sql: Sql,
+        sql: Sql<'_>,
         sets: I,
         each: F,
     ) -> Result<()>
     where
-        I: Iterator<Item = [Arg<'v>; N]> + Send,
+        S: AsRef<[Arg<'v>]> + Send,
+        I: Iterator<Item = S> + Send,
         F: FnMut(&Row<'_>) -> Result<()> + Send,
     {
         let done = match &mut self.engine {

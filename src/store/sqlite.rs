@@ -218,15 +218,15 @@ impl LiteTx {
         Ok(found)
     }
 
-    pub(super) fn each_many<'v, const N: usize>(
+    pub(super) fn each_many<'v, S: AsRef<[Arg<'v>]>>(
         &self,
         sql: &str,
-        sets: impl Iterator<Item = [Arg<'v>; N]>,
+        sets: impl Iterator<Item = S>,
         mut each: impl FnMut(&Row<'_>) -> Result<()>,
     ) -> Result<()> {
         let mut statement = self.prepare(sql)?;
         for set in sets {
-            bind(&mut statement, &set)?;
+            bind(&mut statement, set.as_ref())?;
             visit(&mut statement, &mut each)?;
         }
         Ok(())
