@@ -181,9 +181,9 @@ impl Master {
             to.map_or(civil::MAX, |to| whole(to, DAY - 1))
                 .min(last_local),
         );
-        let instances = rule.instances(self.span(from, to), budget);
-        instances
-            .map(move |at| whole(civil::seconds(at), 0))
+        let mut instances = rule.instances(self.span(from, to), budget);
+        std::iter::from_fn(move || instances.next_seconds())
+            .map(move |at| whole(at, 0))
             .map(|local| (self.frame.key(local), local))
             .filter(move |(key, _)| *key <= last_key)
     }

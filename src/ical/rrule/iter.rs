@@ -63,6 +63,9 @@ impl<'b> Instances<'b> {
 
     /// The first period of the rule at or after `period`.
     fn align(&self, period: i64) -> i64 {
+        if self.plan.interval == 1 {
+            return period.max(self.first);
+        }
         let past = (period - self.first).max(0);
         self.first + (past + self.plan.interval - 1) / self.plan.interval * self.plan.interval
     }
@@ -85,9 +88,11 @@ impl<'b> Instances<'b> {
             if here == self.first {
                 self.set.at = self.set.place_of(&self.plan, self.plan.start);
             }
-            let wanted = self.set.place_of(&self.plan, self.from);
-            self.count(wanted.saturating_sub(self.set.at) as u64);
-            self.set.at = self.set.at.max(wanted);
+            if self.plan.start_of(here) < self.from {
+                let wanted = self.set.place_of(&self.plan, self.from);
+                self.count(wanted.saturating_sub(self.set.at) as u64);
+                self.set.at = self.set.at.max(wanted);
+            }
             if self.set.at < self.set.len {
                 return self.left != Some(0);
             }
@@ -119,10 +124,9 @@ impl<'b> Instances<'b> {
     }
 }
 
-impl Iterator for Instances<'_> {
-    type Item = DateTime;
-
-    fn next(&mut self) -> Option<DateTime> {
+impl Instances<'_> {
+    /// The next instance in local seconds (see [`civil::seconds`]).
+    pub fn next_seconds(&mut self) -> Option<i64> {
         if self.done {
             return None;
         }
@@ -134,11 +138,15 @@ impl Iterator for Instances<'_> {
         self.set.at += 1;
         self.done = at > self.to || self.left == Some(0) || !self.budget.instance();
         self.count(1);
-        if self.done {
-            None
-        } else {
-            civil::date_time(at)
-        }
+        if self.done { None } else { Some(at) }
+    }
+}
+
+impl Iterator for Instances<'_> {
+    type Item = DateTime;
+
+    fn next(&mut self) -> Option<DateTime> {
+        self.next_seconds().and_then(civil::date_time)
     }
 }
 
@@ -254,6 +262,9 @@ impl Set {
         } else {
             place
         };
+        if let Some(time) = plan.only_time {
+            return self.days.get(place).copied().unwrap_or(0) * DAY + self.offset + time;
+        }
         let (minutes, seconds) = (plan.minutes.len(), plan.seconds.len());
         let per_day = plan.hours.len() * minutes * seconds;
         let (day, time) = (place / per_day, place % per_day);

@@ -42,6 +42,8 @@ pub(super) struct Plan {
     pub hours: Vec<i64>,
     pub minutes: Vec<i64>,
     pub seconds: Vec<i64>,
+    /// Their product where it is one time: seconds into the period's day.
+    pub only_time: Option<i64>,
     pub set_pos: Vec<i16>,
 }
 
@@ -100,6 +102,7 @@ impl Plan {
             hours: vec![0],
             minutes: vec![0],
             seconds: vec![0],
+            only_time: None,
             set_pos: rule.by_set_pos.clone(),
         };
         for value in &rule.by_day {
@@ -114,6 +117,10 @@ impl Plan {
         plan.days_from_start(day);
         plan.clock(rule, span, of_day);
         plan.strike_unreachable(day, of_day);
+        plan.only_time = match (&plan.hours[..], &plan.minutes[..], &plan.seconds[..]) {
+            (&[hour], &[minute], &[second]) => Some(hour * 3_600 + minute * 60 + second),
+            _ => None,
+        };
         plan.any_day = plan.months == ALL_MONTHS
             && plan.month_days.is_none()
             && plan.year_days.is_none()

@@ -62,13 +62,14 @@ pub fn vtimezone(tzid: &str, from: i64, to: Option<i64>) -> Option<String> {
 
 /// The onset in force at `from` and those after it, somewhat beyond `to`.
 fn onsets(zone: &Zone, from: i64, to: Option<i64>) -> Vec<Onset> {
-    let Zone::Iana(zone) = zone else {
+    let Zone::Iana(named) = zone else {
         return vec![Onset::always(
             minutes(zone.offset_at(from)),
             "UTC".into(),
             false,
         )];
     };
+    let zone = named.zone();
     let last = to
         .unwrap_or(from.saturating_add(OPEN))
         .saturating_add(BEYOND);

@@ -13,6 +13,7 @@ mod generate;
 mod name;
 mod resolve;
 mod rules;
+mod table;
 #[cfg(test)]
 mod tests;
 
@@ -20,11 +21,11 @@ pub use generate::vtimezone;
 pub use name::iana_for_tzid;
 pub use resolve::Zones;
 pub use rules::Rules;
+pub use table::Named;
 
 use super::rrule::civil;
-use jiff::Timestamp;
 use jiff::civil::DateTime;
-use jiff::tz::{Offset, TimeZone};
+use jiff::tz::Offset;
 use std::sync::Arc;
 
 /// A time zone. Cloning is cheap.
@@ -34,7 +35,7 @@ pub enum Zone {
     /// Seconds east of UTC, always.
     Fixed(i32),
     /// A zone of the tz database.
-    Iana(TimeZone),
+    Iana(Arc<Named>),
     /// The rules of an object's own VTIMEZONE.
     Rules(Arc<Rules>),
 }
@@ -50,7 +51,7 @@ impl Zone {
     pub fn iana_name(&self) -> Option<&str> {
         match self {
             Zone::Utc => Some("UTC"),
-            Zone::Iana(zone) => zone.iana_name(),
+            Zone::Iana(named) => named.zone().iana_name(),
             Zone::Fixed(_) | Zone::Rules(_) => None,
         }
     }
@@ -71,7 +72,7 @@ impl Zone {
         match self {
             Zone::Utc => local,
             Zone::Fixed(offset) => local - i64::from(*offset),
-            Zone::Iana(zone) => iana_instant(zone, local).unwrap_or(local),
+            Zone::Iana(named) => named.instant_of(local),
             Zone::Rules(rules) => rules.instant_of(local),
         }
     }
@@ -86,18 +87,10 @@ impl Zone {
         match self {
             Zone::Utc => 0,
             Zone::Fixed(offset) => *offset,
-            Zone::Iana(zone) => {
-                Timestamp::from_second(instant).map_or(0, |at| zone.to_offset(at).seconds())
-            }
+            Zone::Iana(named) => named.offset_at(instant),
             Zone::Rules(rules) => rules.offset_at(instant),
         }
     }
-}
-
-/// jiff's "compatible" choice is the RFC's: the offset before the gap, the first of the two.
-fn iana_instant(zone: &TimeZone, local: i64) -> Option<i64> {
-    let ambiguous = zone.to_ambiguous_timestamp(civil::date_time(local)?);
-    ambiguous.compatible().ok().map(Timestamp::as_second)
 }
 
 /// A zone of one offset.

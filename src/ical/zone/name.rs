@@ -1,6 +1,6 @@
 //! What a TZID means without its VTIMEZONE: IANA names, Windows names, and names that old software wrote.
 
-use super::Zone;
+use super::{Named, Zone};
 use jiff::tz::TimeZone;
 use windows_timezones::WindowsTimezone;
 
@@ -32,7 +32,7 @@ fn exact(name: &str) -> Option<Zone> {
         "UTC" | "Etc/UTC" | "Etc/UCT" | "Etc/Zulu" | "Etc/Universal" | "UCT" | "Zulu"
         | "Universal" => Some(Zone::Utc),
         "Factory" | "posixrules" | "localtime" => None,
-        _ => Some(Zone::Iana(zone)),
+        _ => Named::of(zone).map(Zone::Iana),
     }
 }
 

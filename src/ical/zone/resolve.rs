@@ -147,9 +147,12 @@ fn evaluate(vtimezone: Component<'_>) -> Verdict {
 /// The spans of time in which the two have different offsets.
 fn differences(rules: &Rules, iana: &Zone) -> Vec<(i64, i64)> {
     let (from, to) = COMPARED;
-    let mut points: Vec<i64> = rules.transitions().iter().map(|t| t.at).collect();
-    if let (Zone::Iana(zone), Ok(start)) = (iana, Timestamp::from_second(from)) {
-        let later = zone.following(start).map(|t| t.timestamp().as_second());
+    let mut points: Vec<i64> = rules.instants().collect();
+    if let (Zone::Iana(named), Ok(start)) = (iana, Timestamp::from_second(from)) {
+        let later = named
+            .zone()
+            .following(start)
+            .map(|t| t.timestamp().as_second());
         points.extend(later.take_while(|at| *at < to));
     }
     points.push(from);

@@ -4,6 +4,7 @@
 //! seconds, with DTSTARTs of the year 1601. Endless rules are listed for [`HORIZON`] and asked one by one
 //! for times behind it. What cannot be read is left out: a zone without any observance is no zone.
 
+use super::table::Table;
 use crate::ical::rrule::{Budget, Rule, Span, Until, civil};
 use crate::ical::tree::Component;
 use crate::ical::value::{Rdate, When, utc_offset};
@@ -16,24 +17,12 @@ const HORIZON: (i64, i64) = (-25_567 * civil::DAY, 47_482 * civil::DAY);
 const MOST_OBSERVANCES: usize = 1_000;
 const MOST_TRANSITIONS: u32 = 4_000;
 
-/// The transitions of a VTIMEZONE.
+/// The offsets that a VTIMEZONE says.
 #[derive(Debug, PartialEq)]
 pub struct Rules {
-    /// Before the first transition.
-    first: i32,
-    /// Sorted by instant.
-    transitions: Vec<Transition>,
+    table: Table,
     /// Observances that go on behind the horizon.
     endless: Vec<Observance>,
-}
-
-/// A change of the offset.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Transition {
-    pub at: i64,
-    pub offset: i32,
-    /// The first local second, in either offset's reading, that is certainly after the transition.
-    local: i64,
 }
 
 /// A STANDARD or DAYLIGHT component.
@@ -70,77 +59,58 @@ impl Rules {
         Self::new(onsets, endless)
     }
 
-    /// From (instant, offset before, offset after).
-    fn new(mut onsets: Vec<(i64, i32, i32)>, endless: Vec<Observance>) -> Option<Rules> {
-        onsets.sort_by_key(|(at, ..)| *at);
-        onsets.dedup();
-        let first = onsets.first()?.1;
-        let mut before = first;
-        let mut transitions = Vec::with_capacity(onsets.len());
-        for (at, _, offset) in onsets {
-            if offset != before {
-                transitions.push(Transition {
-                    at,
-                    offset,
-                    local: at + i64::from(offset.max(before)),
-                });
-            }
-            before = offset;
-        }
-        Some(Rules {
-            first,
-            transitions,
-            endless,
-        })
+    fn new(mut onsets: Vec<Onset>, endless: Vec<Observance>) -> Option<Rules> {
+        onsets.sort_by_key(|onset| onset.at);
+        let first = onsets.first()?.from;
+        let changes = onsets.into_iter().map(|onset| (onset.at, onset.to));
+        let table = Table::new(first, changes);
+        Some(Rules { table, endless })
     }
 
-    pub(super) fn transitions(&self) -> &[Transition] {
-        &self.transitions
+    /// The instants at which the offset changes, up to the horizon.
+    pub(super) fn instants(&self) -> impl Iterator<Item = i64> {
+        self.table.instants()
     }
 
     /// Seconds east of UTC at an instant.
     pub fn offset_at(&self, instant: i64) -> i32 {
-        if instant >= HORIZON.1 && !self.endless.is_empty() {
-            return self.late(instant).offset_at(instant);
-        }
-        match self.transitions.partition_point(|t| t.at <= instant) {
-            0 => self.first,
-            n => self.transitions[n - 1].offset,
+        match self.late(instant) {
+            Some(late) => late.offset_at(instant),
+            None => self.table.offset_at(instant),
         }
     }
 
     /// The instant of local seconds; see the module for gaps and folds.
     pub fn instant_of(&self, local: i64) -> i64 {
-        if local >= HORIZON.1 && !self.endless.is_empty() {
-            return self.late(local).instant_of(local);
+        match self.late(local) {
+            Some(late) => late.instant_of(local),
+            None => self.table.instant_of(local),
         }
-        let offset = match self.transitions.partition_point(|t| t.local <= local) {
-            0 => self.first,
-            n => self.transitions[n - 1].offset,
-        };
-        local - i64::from(offset)
     }
 
-    /// The transitions around a time behind the horizon.
-    fn late(&self, around: i64) -> Rules {
+    /// The offsets around a time behind the horizon; None for a time that the table speaks for.
+    fn late(&self, around: i64) -> Option<Table> {
         const YEAR: i64 = 366 * civil::DAY;
+        if around < HORIZON.1 || self.endless.is_empty() {
+            return None;
+        }
         let budget = Budget::default();
         let mut onsets = Vec::new();
         for observance in &self.endless {
-            let years = observance
-                .rule
-                .as_ref()
-                .map_or(1, |rule| i64::from(rule.interval).min(100));
-            let from = around - (years + 1) * YEAR;
-            observance.repeat((from, around + YEAR), &budget, &mut onsets);
+            let interval = observance.rule.as_ref().map_or(1, |rule| rule.interval);
+            let years = i64::from(interval.min(100)) + 1;
+            observance.repeat((around - years * YEAR, around + YEAR), &budget, &mut onsets);
         }
-        let last = self.transitions.last().map_or(self.first, |t| t.offset);
-        Self::new(onsets, Vec::new()).unwrap_or(Rules {
-            first: last,
-            transitions: Vec::new(),
-            endless: Vec::new(),
-        })
+        let late = Rules::new(onsets, Vec::new()).map(|rules| rules.table);
+        Some(late.unwrap_or_else(|| Table::new(self.table.last(), [])))
     }
+}
+
+/// A moment from which an observance holds.
+struct Onset {
+    at: i64,
+    from: i32,
+    to: i32,
 }
 
 impl Observance {
@@ -158,7 +128,7 @@ impl Observance {
     }
 
     /// Its onsets: DTSTART, RDATEs, and the rule's within the horizon.
-    fn onsets(&self, part: Component<'_>, budget: &Budget, onsets: &mut Vec<(i64, i32, i32)>) {
+    fn onsets(&self, part: Component<'_>, budget: &Budget, onsets: &mut Vec<Onset>) {
         onsets.push(self.onset(self.start));
         let dates = part
             .properties_named("RDATE")
@@ -166,7 +136,7 @@ impl Observance {
             .flatten();
         for date in dates.take(MOST_TRANSITIONS as usize) {
             onsets.push(match date.start() {
-                When::Utc(at) => (civil::seconds(*at), self.from, self.to),
+                When::Utc(at) => self.onset_at(civil::seconds(*at)),
                 local => self.onset(local.civil()),
             });
         }
@@ -174,7 +144,7 @@ impl Observance {
     }
 
     /// The rule's onsets between two local seconds. UNTIL is in UTC (§3.3.10), though many write local time.
-    fn repeat(&self, (from, to): (i64, i64), budget: &Budget, onsets: &mut Vec<(i64, i32, i32)>) {
+    fn repeat(&self, (from, to): (i64, i64), budget: &Budget, onsets: &mut Vec<Onset>) {
         let Some(rule) = &self.rule else { return };
         let until = rule.until.map_or(i64::MAX, |until| match until {
             Until::Utc(at) => civil::seconds(at).saturating_add(self.from.into()),
@@ -188,11 +158,15 @@ impl Observance {
         onsets.extend(rule.instances(span, budget).map(|local| self.onset(local)));
     }
 
-    fn onset(&self, local: DateTime) -> (i64, i32, i32) {
-        (
-            civil::seconds(local) - i64::from(self.from),
-            self.from,
-            self.to,
-        )
+    fn onset(&self, local: DateTime) -> Onset {
+        self.onset_at(civil::seconds(local) - i64::from(self.from))
+    }
+
+    fn onset_at(&self, at: i64) -> Onset {
+        Onset {
+            at,
+            from: self.from,
+            to: self.to,
+        }
     }
 }

@@ -1,5 +1,6 @@
 use super::*;
 use crate::ical::tree::{Limits, Tree};
+use jiff::Timestamp;
 use jiff::civil::date;
 
 fn parsed(text: &[u8]) -> Tree<'_> {
@@ -351,9 +352,12 @@ fn generated_zones_say_what_the_tz_database_says() {
             let end = to.unwrap_or(utc(2060, 1, 1));
             let minutes = |offset: i32| (offset + 30).div_euclid(60) * 60;
             let mut points: Vec<i64> = (from..end).step_by(20 * civil::DAY as usize).collect();
-            if let Zone::Iana(zone) = &zone {
+            if let Zone::Iana(named) = &zone {
                 let start = Timestamp::from_second(from).unwrap();
-                let changes = zone.following(start).map(|t| t.timestamp().as_second());
+                let changes = named
+                    .zone()
+                    .following(start)
+                    .map(|t| t.timestamp().as_second());
                 points.extend(
                     changes
                         .take_while(|at| *at < end)
