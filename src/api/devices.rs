@@ -85,7 +85,7 @@ pub async fn create(
         label,
         user: who.name,
         password: password.expose_secret().to_string(),
-        caldav_url: app.url("/"),
+        caldav_url: app.url("/dav/"),
     };
     Ok((
         StatusCode::CREATED,

@@ -34,7 +34,7 @@ pub async fn get(State(app): State<App>, who: Signed) -> Reply<Json<Me>> {
     Ok(Json(Me {
         principal: at(Path::Principal(principal.name.clone())),
         home: at(Path::Home(principal.name.clone())),
-        caldav_url: app.url("/"),
+        caldav_url: app.url("/dav/"),
         scopes: who.0.scopes.print().split(' ').map(String::from).collect(),
         admin: principal.admin,
         addresses: principal.addresses,

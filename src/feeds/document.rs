@@ -11,6 +11,8 @@ use jiff::civil::Date;
 use super::color;
 use super::copy;
 use super::privacy::{Reduction, reduce};
+use crate::ical::expand::extent;
+use crate::ical::object::Object;
 use crate::ical::tree::{Limits, Tree};
 use crate::ical::value::When;
 use crate::ical::zone::{Zone, Zones, vtimezone};
@@ -96,8 +98,9 @@ impl<'a> Document<'a> {
             }
             Level::Reduced(how) => {
                 let zones = Zones::of(tree);
+                let within = in_use(tree, &zones);
                 let mut public = |when: &When| {
-                    let told = public(when, &zones, &self.local);
+                    let told = public(when, &zones, within, &self.local);
                     if let Some(tzid) = told.tzid() {
                         note(&mut uses, tzid, told.date());
                     }
@@ -193,11 +196,11 @@ fn in_zone(when: &When, zone: &str) -> When {
 
 /// A time under the public name of its zone, or in UTC where the zone has none: a TZID is free text, and may be
 /// private too.
-fn public(when: &When, zones: &Zones<'_>, local: &str) -> When {
+fn public(when: &When, zones: &Zones<'_>, within: Option<(i64, i64)>, local: &str) -> When {
     let When::Zoned { at, tzid } = when else {
         return in_zone(when, local);
     };
-    match zones.resolve(tzid, None) {
+    match zones.resolve(tzid, within) {
         Some(zone) => match zone.iana_name() {
             Some(name) => When::Zoned {
                 at: *at,
@@ -210,6 +213,17 @@ fn public(when: &When, zones: &Zones<'_>, local: &str) -> When {
         },
         None => in_zone(&When::Floating(*at), local),
     }
+}
+
+/// The span of time in which an object uses its zones, ten years of it at most: rules of its own that agree with IANA's
+/// for so long are IANA's (most come trimmed).
+fn in_use(tree: &Tree<'_>, zones: &Zones<'_>) -> Option<(i64, i64)> {
+    const DAY: i64 = 86_400;
+    let object = Object::read(tree).ok()?;
+    let (start, end) = extent(&object, zones);
+    let start = start?;
+    let last = start.saturating_add(3653 * DAY);
+    Some((start - DAY, end.map_or(last, |end| end.min(last)) + DAY))
 }
 
 /// VCALENDAR with its properties.
@@ -307,6 +321,31 @@ mod tests {
         assert_eq!(text.matches("BEGIN:VTIMEZONE").count(), 3, "{text}");
         assert_eq!(text.matches("BEGIN:VEVENT").count(), 3);
         assert!(text.ends_with("END:VEVENT\r\nEND:VCALENDAR\r\n"));
+    }
+
+    /// What the API writes has a VTIMEZONE that begins shortly before the event.
+    #[test]
+    fn a_trimmed_zone_is_still_its_zone() {
+        let fields = serde_json::json!({
+            "start": "2026-11-24T09:00:00", "end": "2026-11-24T10:00:00", "timezone": "Europe/Berlin",
+            "recurrence": ["RRULE:FREQ=WEEKLY"]
+        });
+        let fields = crate::app::sessions::fields::read(fields.as_object().unwrap()).unwrap();
+        let object =
+            crate::app::sessions::author::create("u", &fields, &Default::default(), 1_795_000_000)
+                .unwrap();
+        let mask = |_: &str| "m".to_string();
+        let how = Reduction {
+            busy_only: true,
+            stamp: "20260102T000000Z",
+            mask: &mask,
+        };
+        let text = text(Level::Reduced(how), &[String::from_utf8(object).unwrap()]);
+        assert!(
+            text.contains("DTSTART;TZID=Europe/Berlin:20261124T090000\r\n"),
+            "{text}"
+        );
+        assert!(text.contains("TZID:Europe/Berlin\r\n"));
     }
 
     #[test]
