@@ -74,6 +74,17 @@ impl Seal {
         })))
     }
 
+    /// Which key seals, without telling the key.
+    pub fn key_id(&self) -> String {
+        self.0.keys[0].id.iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    /// Whether this can open what that key sealed.
+    pub fn has_key(&self, id: &str) -> bool {
+        let text = |key: &Key| key.id.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+        self.0.keys.iter().any(|key| text(key) == id)
+    }
+
     /// Keys in base64, one a line; lines that start with `#` are remarks.
     fn parse(text: &str, dice: &Dice) -> Option<Seal> {
         let mut keys = Vec::new();

@@ -83,6 +83,14 @@ pub async fn examine(app: &App) -> Vec<Finding> {
         Ok(()) => Finding::good("database", "open, and of this version"),
         Err(fault) => Finding::wrong("database", fault.to_string()),
     });
+    findings.push(match app.has_the_key().await {
+        Ok(true) => Finding::good("sealing key", "the one of this database"),
+        Ok(false) => Finding::wrong(
+            "sealing key",
+            "not the one of this database: feed addresses cannot be shown again until KALENDS_KEY or the key file is right",
+        ),
+        Err(fault) => Finding::wrong("sealing key", fault.to_string()),
+    });
     findings.push(match users::list(app).await {
         Ok(all) if all.iter().any(|one| one.admin) => {
             Finding::good("users", format!("{}, with an administrator", all.len()))

@@ -82,6 +82,17 @@ impl App {
         u32::try_from(self.config.limits.instances).unwrap_or(u32::MAX)
     }
 
+    /// Whether this installation's sealing key is the one that the database was begun with. When it is not, secrets that
+    /// others sealed cannot be read: a key file was lost, or a second server has one of its own.
+    pub async fn has_the_key(&self) -> Result<bool> {
+        let ours = self.seal.key_id();
+        let first = self
+            .store
+            .write(move |tx| Box::pin(async move { meta::get_or_set(tx, "sealing_key", &ours).await }))
+            .await?;
+        Ok(self.seal.has_key(&first))
+    }
+
     /// Whether the database answers.
     pub async fn reachable(&self) -> Result<()> {
         self.store

@@ -31,6 +31,7 @@ async fn serve(mut setting: Setting) -> Outcome {
     if let Some(account) = users::first_start(&app).await? {
         welcome(&app, &account);
     }
+    warn(&app).await?;
     let store = app.store.clone();
     let server = Arc::new(Server::new(app).map_err(Failure::Failed)?);
     let config = &server.app.config;
@@ -38,6 +39,25 @@ async fn serve(mut setting: Setting) -> Outcome {
     server::run(server.clone(), listeners, stop_signal()).await;
     drop(server);
     store.close().await;
+    Ok(())
+}
+
+/// What will go wrong later, said now.
+async fn warn(app: &App) -> Outcome {
+    if !app.has_the_key().await? {
+        tracing::error!(
+            "the sealing key is not the one of this database: feed addresses cannot be shown again. Give the right \
+             KALENDS_KEY, or put the right key file into place"
+        );
+    }
+    let config = &app.config;
+    let far = config.listen.iter().any(|address| !address.ip().is_loopback());
+    if far && config.tls.is_none() && !config.insecure_basic {
+        tracing::warn!(
+            "listening beyond this machine without TLS: passwords are taken from this machine and through trusted \
+             proxies with https only"
+        );
+    }
     Ok(())
 }
 

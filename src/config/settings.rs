@@ -256,8 +256,8 @@ pub static SETTINGS: &[Setting] = &[
     row!(
         "limits.connections",
         Plain,
-        "1000",
-        "Connections at the same time; more wait to be accepted.",
+        "800",
+        "Connections at the same time; more wait to be accepted. Keep it below the limit of open files (ulimit -n).",
         limits.connections = |v| number(v, 1, 100_000)
     ),
     row!(

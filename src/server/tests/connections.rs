@@ -54,6 +54,53 @@ impl Listening {
     }
 }
 
+/// A PUT of an object whose body is sent by the test.
+async fn put(listening: &Listening, framing: &str) -> TcpStream {
+    let world = &listening.running.world;
+    world.user("anna").await;
+    let authorization = world.basic("anna").await;
+    let mut stream = listening.connect().await;
+    let head = format!(
+        "PUT /dav/calendars/anna/calendar/a.ics HTTP/1.1\r\nHost: localhost\r\nAuthorization: {authorization}\r\n\
+         Content-Type: text/calendar\r\n{framing}\r\n\r\n"
+    );
+    stream.write_all(head.as_bytes()).await.unwrap();
+    stream
+}
+
+async fn status_line(stream: &mut TcpStream) -> String {
+    let mut line = [0; 12];
+    timeout(PATIENCE, stream.read_exact(&mut line)).await.unwrap().unwrap();
+    String::from_utf8(line.to_vec()).unwrap()
+}
+
+#[tokio::test]
+async fn a_declared_size_over_the_limit_is_refused_before_the_body_is_sent() {
+    let listening = Listening::new(&[]).await;
+    let mut stream = put(&listening, "Content-Length: 99999999999").await;
+    assert_eq!(status_line(&mut stream).await, "HTTP/1.1 403");
+}
+
+#[tokio::test]
+async fn an_undeclared_size_is_refused_when_it_passes_the_limit() {
+    let listening = Listening::new(&[("limits.object_bytes", "65536")]).await;
+    let mut stream = put(&listening, "Transfer-Encoding: chunked").await;
+    let chunk = format!("1000\r\n{}\r\n", "x".repeat(0x1000));
+    for _ in 0..20 {
+        // The server may hang up in the middle.
+        let _ = stream.write_all(chunk.as_bytes()).await;
+    }
+    assert_eq!(status_line(&mut stream).await, "HTTP/1.1 403");
+}
+
+#[tokio::test]
+async fn a_body_that_stops_arriving_is_given_up() {
+    let listening = Listening::new(&[("limits.body_seconds", "1")]).await;
+    let mut stream = put(&listening, "Content-Length: 1000").await;
+    stream.write_all(b"BEGIN:VCALENDAR").await.unwrap();
+    assert_eq!(status_line(&mut stream).await, "HTTP/1.1 400");
+}
+
 /// Sends a GET and reads its answer, whose body has a length.
 async fn get<S: AsyncRead + AsyncWrite + Unpin>(stream: &mut S, path: &str) -> String {
     let request = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n");
