@@ -7,6 +7,7 @@
 //!   token never skips one.
 //! - Only the SQL of the migrations is written twice.
 
+pub mod backup;
 pub mod calendars;
 pub mod credentials;
 pub mod feeds;
@@ -24,6 +25,7 @@ pub mod versions;
 
 mod migrate;
 mod postgres;
+mod schema;
 mod sqlite;
 mod tls;
 mod writer;

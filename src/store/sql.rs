@@ -366,13 +366,10 @@ impl Tx<'_> {
     }
 
     /// Runs one statement for each set of values: prepared once on SQLite, sent without waiting on PostgreSQL.
-    pub(super) async fn execute_many<'v, const N: usize, I>(
-        &mut self,
-        sql: Sql<'_>,
-        sets: I,
-    ) -> Result<()>
+    pub(super) async fn execute_many<'v, S, I>(&mut self, sql: Sql<'_>, sets: I) -> Result<()>
     where
-        I: Iterator<Item = [Arg<'v>; N]> + Send,
+        S: AsRef<[Arg<'v>]> + Send,
+        I: Iterator<Item = S> + Send,
     {
         let done = match &mut self.engine {
             Engine::Sqlite(tx) => tx.each_many(sql.sqlite, sets, |_| Ok(())),
@@ -412,8 +409,6 @@ impl Tx<'_> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-
     #[test]
     fn parameters_become_numbered_ones_for_sqlite() {
         let statement = sql!("select ", "$2, $1, '$', $10 from t where a = $1");

@@ -1,6 +1,12 @@
 //! What the store promises, on whichever engine the environment names (`KALENDS_TEST_POSTGRES`).
 
+mod backup;
+mod concurrent;
+mod nouns;
+mod schema;
 mod sync;
+mod verify;
+mod writer;
 
 use super::calendars::NewCalendar;
 use super::objects::{Fetched, ObjectRow};
@@ -97,6 +103,11 @@ pub(super) async fn delete(tx: &mut Tx<'_>, calendar: CalendarId, name: &str) ->
         .ok_or(Error::NotFound)?;
     objects::remove(tx, calendar, &old, seq, NOW).await?;
     Ok(seq)
+}
+
+/// Nothing in the database breaks a rule.
+pub(super) async fn sound(store: &Store) {
+    assert_eq!(super::verify::verify(store).await.unwrap(), vec![]);
 }
 
 fn origin() -> Origin {
