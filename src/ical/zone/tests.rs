@@ -224,7 +224,7 @@ fn the_new_york_of_the_rfc_is_the_tz_database_s() {
             "{}",
             own.to_civil(at)
         );
-        at += 3 * 3_600 + 1_799;
+        at += 13 * 3_600 + 1_799;
     }
 }
 

@@ -298,8 +298,11 @@ fn horizon(rule: &Rule) -> i64 {
     }
 }
 
+/// The slow version takes seconds for a rule without optimisation.
+const CASES: u32 = if cfg!(debug_assertions) { 16 } else { 256 };
+
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 128, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: CASES, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn the_walk_agrees_with_the_slow_version(
