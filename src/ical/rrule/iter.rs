@@ -4,7 +4,7 @@
 //! Nothing before `from` is visited: without COUNT the walk starts at the period of `from`; with COUNT,
 //! periods of constant size are skipped by division and others counted by their size.
 
-use super::civil::{self, DAY, day_number, weekday, ymd};
+use super::civil::{self, DAY, day_number, ymd};
 use super::plan::Plan;
 use super::{Budget, Freq, Rule, Span};
 use jiff::civil::DateTime;
@@ -198,7 +198,7 @@ impl Set {
         let first = week_one(plan, year);
         let count = (week_one(plan, year + 1) - first) / 7;
         for week in 1..=count {
-            if from_start & 1 << week == 0 && from_end & 1 << (count + 1 - week) == 0 {
+            if from_start & 1 << (week - 1) == 0 && from_end & 1 << (count - week) == 0 {
                 continue;
             }
             let monday = first + 7 * (week - 1);
@@ -210,10 +210,15 @@ impl Set {
 
     fn week(&mut self, plan: &Plan, period: i64) -> i64 {
         let first = plan.start_of(period) / DAY;
-        let named = |day: i64| plan.weekdays & 1 << weekday(day) != 0;
-        let month_fits = |day: i64| plan.months & 1 << ymd(day).1 != 0;
-        self.days
-            .extend((first..first + 7).filter(|&day| named(day) && month_fits(day)));
+        let month_fits = |day: i64| plan.any_month() || plan.months & 1 << ymd(day).1 != 0;
+        let mut left = plan.week_from_wkst();
+        while left != 0 {
+            let day = first + i64::from(left.trailing_zeros());
+            left &= left - 1;
+            if month_fits(day) {
+                self.days.push(day);
+            }
+        }
         if month_fits(first + 6) {
             return period + 1;
         }

@@ -17,6 +17,7 @@
 
 mod budget;
 pub mod civil;
+mod days;
 mod iter;
 mod parse;
 mod plan;

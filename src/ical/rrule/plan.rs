@@ -1,16 +1,11 @@
 //! A rule and its DTSTART, compiled: BY lists become bit sets, what the rule leaves open comes from DTSTART
 //! (RFC 5545 §3.3.10), and values that the interval can never reach are struck out.
 //!
-//! The days of a month that pass every day filter are one `u32`, so a month costs some twenty operations
-//! however many lists the rule has.
+//! The filters on days are in `days`.
 
-use super::civil::{
-    DAY, day_number, days_in_month, days_in_year, is_leap, seconds, week_one, weekday, ymd,
-};
+use super::civil::{DAY, day_number, seconds, week_one, weekday, ymd};
+use super::days::{YearSet, year_set};
 use super::{Freq, Rule, Span};
-
-/// Set of the days of a year, bit 0 the first.
-type YearSet = [u64; 6];
 
 pub(super) struct Plan {
     pub freq: Freq,
@@ -21,17 +16,17 @@ pub(super) struct Plan {
     /// Bit `m` for month `m`.
     pub months: u16,
     /// Bit `d - 1` for day `d`, bit `n - 1` for the n-th day from the month's end.
-    month_days: Option<(u32, u32)>,
+    pub month_days: Option<(u32, u32)>,
     /// For common years and for leap years.
-    year_days: Option<Box<[YearSet; 2]>>,
-    /// Bit `w` for week `w`, and for the w-th week from the end.
+    pub year_days: Option<Box<[YearSet; 2]>>,
+    /// Bit `w - 1` for week `w`, and for the w-th week from the end.
     pub weeks: Option<(u64, u64)>,
     /// Bit 0 is Monday; 0: BYDAY says nothing about plain weekdays.
     pub weekdays: u8,
     /// (which, weekday) of BYDAY values with a number.
-    nth: Vec<(i64, i64)>,
-    nth_of_month: bool,
-    any_day: bool,
+    pub nth: Vec<(i64, i64)>,
+    pub nth_of_month: bool,
+    pub any_day: bool,
     /// No BY part limits the clock.
     any_time: bool,
     /// Limits on the clock for frequencies below DAILY.
@@ -61,36 +56,15 @@ impl Plan {
             wkst: rule.week_start.to_monday_zero_offset().into(),
             start,
             months: rule.by_month.iter().fold(0, |set, m| set | 1 << m),
-            month_days: (!rule.by_month_day.is_empty()).then(|| {
-                let bits = |sign: i8| {
-                    rule.by_month_day
-                        .iter()
-                        .map(move |d| d * sign)
-                        .filter(|d| *d > 0)
-                };
-                (
-                    bits(1).fold(0, |set, d| set | 1 << (d - 1)),
-                    bits(-1).fold(0, |set, d| set | 1 << (d - 1)),
-                )
-            }),
+            month_days: from_both_ends(&rule.by_month_day)
+                .map(|(start, end)| (start as u32, end as u32)),
             year_days: (!rule.by_year_day.is_empty()).then(|| {
                 Box::new([
                     year_set(&rule.by_year_day, 365),
                     year_set(&rule.by_year_day, 366),
                 ])
             }),
-            weeks: (!rule.by_week_no.is_empty()).then(|| {
-                let bits = |sign: i8| {
-                    rule.by_week_no
-                        .iter()
-                        .map(move |w| w * sign)
-                        .filter(|w| *w > 0)
-                };
-                (
-                    bits(1).fold(0, |set, w| set | 1 << w),
-                    bits(-1).fold(0, |set, w| set | 1 << w),
-                )
-            }),
+            weeks: from_both_ends(&rule.by_week_no),
             weekdays: 0,
             nth: Vec::new(),
             nth_of_month: rule.freq == Freq::Monthly || !rule.by_month.is_empty(),
@@ -105,15 +79,7 @@ impl Plan {
             only_time: None,
             set_pos: rule.by_set_pos.clone(),
         };
-        for value in &rule.by_day {
-            let weekday = i64::from(value.day.to_monday_zero_offset());
-            match value.nth {
-                0 => plan.weekdays |= 1 << weekday,
-                nth => plan.nth.push((nth.into(), weekday)),
-            }
-        }
-        plan.nth.sort_unstable();
-        plan.nth.dedup();
+        plan.by_day(rule);
         plan.days_from_start(day);
         plan.clock(rule, span, of_day);
         plan.strike_unreachable(day, of_day);
@@ -127,6 +93,18 @@ impl Plan {
             && plan.weekdays == 0
             && plan.nth.is_empty();
         plan
+    }
+
+    fn by_day(&mut self, rule: &Rule) {
+        for value in &rule.by_day {
+            let weekday = i64::from(value.day.to_monday_zero_offset());
+            match value.nth {
+                0 => self.weekdays |= 1 << weekday,
+                nth => self.nth.push((nth.into(), weekday)),
+            }
+        }
+        self.nth.sort_unstable();
+        self.nth.dedup();
     }
 
     /// Fills what the rule says nothing about from DTSTART's date.
@@ -304,57 +282,14 @@ impl Plan {
         !self.set_pos.is_empty()
     }
 
-    /// The days of a month that pass every filter, bit 0 the first.
-    pub fn days_of_month(&self, year: i64, month: i64) -> u32 {
-        if self.months & 1 << month == 0 {
-            return 0;
-        }
-        let len = days_in_month(year, month);
-        let mut days = u32::MAX >> (32 - len);
-        if self.any_day {
-            return days;
-        }
-        if let Some((from_start, from_end)) = self.month_days {
-            days &= from_start | from_end.reverse_bits() >> (32 - len);
-        }
-        let first = day_number(year, month, 1);
-        if let Some(sets) = &self.year_days {
-            days &= slice(
-                &sets[usize::from(is_leap(year))],
-                first - day_number(year, 1, 1),
-            );
-        }
-        if self.weekdays != 0 || !self.nth.is_empty() {
-            days &= self.plain_weekdays(first) | self.numbered_weekdays(year, first, len);
-        }
-        days
+    pub fn any_month(&self) -> bool {
+        self.months == ALL_MONTHS
     }
 
-    /// The 31 days from `first` whose weekday is in BYDAY.
-    fn plain_weekdays(&self, first: i64) -> u32 {
-        let week = u32::from(self.weekdays);
-        let turned = (week | week << 7) >> weekday(first) & 0x7f;
-        (0..5).fold(0, |days, i| days | turned.wrapping_shl(7 * i))
-    }
-
-    /// BYDAY values with a number, counted in the month or in the year.
-    fn numbered_weekdays(&self, year: i64, first: i64, len: i64) -> u32 {
-        let (base, size) = match self.nth_of_month {
-            true => (first, len),
-            false => (day_number(year, 1, 1), days_in_year(year)),
-        };
-        let mut days = 0;
-        for &(nth, day) in &self.nth {
-            let at = if nth > 0 {
-                base + (day - weekday(base)).rem_euclid(7) + 7 * (nth - 1)
-            } else {
-                let last = base + size - 1;
-                last - (weekday(last) - day).rem_euclid(7) + 7 * (nth + 1)
-            };
-            let within = (base..base + size).contains(&at) && (first..first + len).contains(&at);
-            days |= if within { 1 << (at - first) } else { 0 };
-        }
-        days
+    /// The weekdays of BYDAY, bit 0 being the day that weeks start on.
+    pub fn week_from_wkst(&self) -> u8 {
+        let days = u16::from(self.weekdays);
+        ((days | days << 7) >> self.wkst) as u8 & 0x7f
     }
 }
 
@@ -366,21 +301,11 @@ fn gcd(a: i64, b: i64) -> i64 {
     if b == 0 { a } else { gcd(b, a % b) }
 }
 
-fn year_set(list: &[i16], len: i16) -> YearSet {
-    let mut set = YearSet::default();
-    for &n in list {
-        let at = if n > 0 { n - 1 } else { len + n };
-        if (0..len).contains(&at) {
-            set[at as usize / 64] |= 1 << (at % 64);
-        }
-    }
-    set
-}
-
-/// 31 bits of a year from `offset` on.
-fn slice(set: &YearSet, offset: i64) -> u32 {
-    let (word, bit) = (offset as usize / 64, offset as usize % 64);
-    let high = set.get(word + 1).copied().unwrap_or(0);
-    let both = u128::from(set[word]) | u128::from(high) << 64;
-    (both >> bit) as u32
+/// Bit `n - 1` for the value n, and for -n; None for no list.
+fn from_both_ends(list: &[i8]) -> Option<(u64, u64)> {
+    let bits = |sign: i8| {
+        let values = list.iter().map(|n| n * sign).filter(|n| *n > 0);
+        values.fold(0, |set, n| set | 1 << (n - 1))
+    };
+    (!list.is_empty()).then(|| (bits(1), bits(-1)))
 }
