@@ -7,6 +7,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use rusqlite::config::DbConfig;
 use rusqlite::{CachedStatement, Connection, ErrorCode, OpenFlags};
 
 use super::sql::{Arg, Row};
@@ -113,6 +114,10 @@ fn connect(settings: &Settings, purpose: Use) -> Result<Connection> {
     let connection = Connection::open_with_flags(&settings.path, flags).map_err(why)?;
     connection.busy_timeout(settings.busy).map_err(why)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS);
+    // Without it, statements over tables with partial indexes are prepared anew whenever a value is bound.
+    connection
+        .set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)
+        .map_err(why)?;
     if purpose == Use::Write {
         connection.execute_batch(WRITER).map_err(why)?;
     } else {
