@@ -1,11 +1,17 @@
-//! Who is at the other end of a connection, and whether passwords may travel on it.
+//! Who is at the other end of a connection, whether passwords may travel on it, and whether a browser was talked into
+//! sending a request by somebody else's page.
 
 use std::net::{IpAddr, SocketAddr};
 
-use http::HeaderMap;
+use http::header::{CONTENT_TYPE, HOST, ORIGIN};
+use http::{HeaderMap, HeaderName};
 
 use crate::config::Config;
 use crate::wire::Peer;
+
+const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
 /// What is known of a connection before its first request.
 #[derive(Clone, Copy, Debug)]
@@ -34,8 +40,8 @@ impl Origin {
         if !self.trusted {
             return self.peer;
         }
-        let forwarded = headers.get_all("x-forwarded-for");
-        let scheme = headers.get("x-forwarded-proto");
+        let forwarded = headers.get_all(FORWARDED_FOR);
+        let scheme = headers.get(FORWARDED_PROTO);
         let mut hops = forwarded.iter().peekable();
         if hops.peek().is_none() && scheme.is_none() {
             return self.peer;
@@ -56,6 +62,49 @@ impl Origin {
             confidential: self.tls || https || direct || config.insecure_basic,
         }
     }
+}
+
+/// Media types that a form can send without being asked for permission first (Fetch §2.2.2).
+const FORMS: &[&str] = &[
+    "application/x-www-form-urlencoded",
+    "multipart/form-data",
+    "text/plain",
+];
+
+/// Whether a request that may change something comes from a page of another site. Browsers remember passwords and add
+/// them to such requests, too; programs send none of these headers.
+pub fn is_cross_site<B>(request: &http::Request<B>, public_url: &str) -> bool {
+    let (method, headers) = (request.method(), request.headers());
+    if matches!(method.as_str(), "GET" | "HEAD" | "OPTIONS" | "PROPFIND" | "REPORT") {
+        return false;
+    }
+    if headers.get(FETCH_SITE).is_some_and(|site| site == "cross-site") {
+        return true;
+    }
+    let Some(origin) = headers.get(ORIGIN) else {
+        return false;
+    };
+    let origin = origin.to_str().unwrap_or_default();
+    match authority(origin) {
+        Some(from) => {
+            let host = headers.get(HOST).and_then(|host| host.to_str().ok());
+            let target = request.uri().authority().map(|authority| authority.as_str());
+            let ours = [host, target, authority(public_url)];
+            !ours.iter().flatten().any(|own| own.eq_ignore_ascii_case(from))
+        }
+        // `null`: sandboxed pages, and some programs.
+        None => {
+            let media_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+            let essence = media_type.unwrap_or_default().split(';').next().unwrap_or_default();
+            FORMS.iter().any(|form| essence.trim().eq_ignore_ascii_case(form))
+        }
+    }
+}
+
+/// `host:port` of an address, as it is written.
+fn authority(url: &str) -> Option<&str> {
+    let rest = url.split_once("://")?.1;
+    rest.split('/').next().filter(|rest| !rest.is_empty())
 }
 
 /// One entry of `X-Forwarded-For`; some proxies add the port.
@@ -198,5 +247,32 @@ mod tests {
         let remote = "192.0.2.1:9".parse().unwrap();
         let peer = Origin::new(&config, remote, false).peer(&HeaderMap::new(), &config);
         assert!(peer.confidential);
+    }
+
+    #[test]
+    fn pages_of_other_sites_change_nothing() {
+        let public = "https://cal.example/x";
+        for (method, headers, refused) in [
+            ("POST", &[][..], false),
+            ("PUT", &[("origin", "https://cal.example")], false),
+            ("PUT", &[("origin", "https://CAL.example")], false),
+            ("PUT", &[("origin", "http://direct:8008")], false),
+            ("PUT", &[("origin", "http://internal:8008"), ("host", "internal:8008")], false),
+            ("PUT", &[("origin", "https://evil.example"), ("host", "internal:8008")], true),
+            ("POST", &[("origin", "https://cal.example.evil.example")], true),
+            ("POST", &[("sec-fetch-site", "cross-site")], true),
+            ("DELETE", &[("sec-fetch-site", "same-origin")], false),
+            ("POST", &[("origin", "null"), ("content-type", "text/plain;charset=utf-8")], true),
+            ("PUT", &[("origin", "null"), ("content-type", "text/calendar")], false),
+            ("GET", &[("origin", "https://evil.example")], false),
+            ("PROPFIND", &[("sec-fetch-site", "cross-site")], false),
+        ] {
+            let mut request = http::Request::builder().method(method).uri("http://direct:8008/x");
+            for (name, value) in headers {
+                request = request.header(*name, *value);
+            }
+            let request = request.body(()).unwrap();
+            assert_eq!(is_cross_site(&request, public), refused, "{method} {headers:?}");
+        }
     }
 }

@@ -123,6 +123,9 @@ impl Server {
     }
 
     async fn dispatch(&self, door: Door, request: Request) -> Response {
+        if guard::is_cross_site(&request, &self.app.config.public_url) {
+            return refusal(&Error::forbidden("pages of other sites may not do this"));
+        }
         match door {
             Door::Dav => self.dav(request).await,
             Door::Feeds => self.framework(&self.feeds, request).await,
