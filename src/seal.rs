@@ -76,12 +76,21 @@ impl Seal {
 
     /// Which key seals, without telling the key.
     pub fn key_id(&self) -> String {
-        self.0.keys[0].id.iter().map(|byte| format!("{byte:02x}")).collect()
+        self.0.keys[0]
+            .id
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect()
     }
 
     /// Whether this can open what that key sealed.
     pub fn has_key(&self, id: &str) -> bool {
-        let text = |key: &Key| key.id.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+        let text = |key: &Key| {
+            key.id
+                .iter()
+                .map(|byte| format!("{byte:02x}"))
+                .collect::<String>()
+        };
         self.0.keys.iter().any(|key| text(key) == id)
     }
 

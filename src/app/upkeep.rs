@@ -71,27 +71,45 @@ mod tests {
         let world = World::new().await;
         let id = world.user("anna").await;
         let who = users::acting(&world, "anna").await.unwrap();
-        let calendar = calendars::to_write(&world, &who, "calendar", Privileges::WRITE).await.unwrap();
-        let draft = Draft { name: "a.ics".into(), body: DAILY.into() };
-        let origin = Origin { who: id, door: Door::Caldav };
+        let calendar = calendars::to_write(&world, &who, "calendar", Privileges::WRITE)
+            .await
+            .unwrap();
+        let draft = Draft {
+            name: "a.ics".into(),
+            body: DAILY.into(),
+        };
+        let origin = Origin {
+            who: id,
+            door: Door::Caldav,
+        };
         put(&world.door(), &calendar, draft, &Guard::default(), origin)
             .await
             .unwrap();
         let (calendar_id, day) = (calendar.calendar.id, DAY);
         let stale = async |now: i64| {
             let soon = now + 365 * day;
-            let rows = world.store.peek(|tx| Box::pin(store::occurrences::stale_horizon(tx, soon, 10))).await;
+            let rows = world
+                .store
+                .peek(|tx| Box::pin(store::occurrences::stale_horizon(tx, soon, 10)))
+                .await;
             rows.unwrap().len()
         };
         assert_eq!(finish(&world).await, 1);
         assert_eq!(stale(world.clock.now()).await, 0);
         world.clock.advance(5 * 366 * day);
-        assert_eq!(stale(world.clock.now()).await, 1, "time has moved past the horizon");
+        assert_eq!(
+            stale(world.clock.now()).await,
+            1,
+            "time has moved past the horizon"
+        );
         finish(&world).await;
         assert_eq!(stale(world.clock.now()).await, 0);
         calendars::remove(&world, &who, &calendar).await.unwrap();
         let kept = async || {
-            let rows = world.store.peek(|tx| Box::pin(store::objects::get(tx, calendar_id, "a.ics"))).await;
+            let rows = world
+                .store
+                .peek(|tx| Box::pin(store::objects::get(tx, calendar_id, "a.ics")))
+                .await;
             rows.unwrap().is_some()
         };
         finish(&world).await;

@@ -3,6 +3,7 @@
 //! Commands open the database themselves and so work beside a running server. What a script wants goes to standard
 //! output, everything said to people to standard error.
 
+mod backup;
 mod credential;
 mod doctor;
 mod feed;
@@ -68,6 +69,12 @@ enum Command {
     Import(transfer::Import),
     /// Write a calendar, or all of somebody's, to standard output
     Export(transfer::Export),
+    /// Write the whole database into one file, while the server runs
+    Backup(backup::Backup),
+    /// Fill an empty database of either kind from such a file
+    Restore(backup::Restore),
+    /// Check everything that must hold in the database
+    Verify(backup::Verify),
     /// Say what is wrong with this installation, and what to do
     Doctor(doctor::Doctor),
 }
@@ -137,6 +144,10 @@ async fn with_app(app: &App, command: Command) -> Outcome {
         Command::Feed(feed) => feed::run(app, feed).await,
         Command::Import(import) => transfer::import(app, import).await,
         Command::Export(export) => transfer::export(app, export).await,
+        Command::Backup(backup) => backup::backup(app, backup).await,
+        Command::Restore(restore) => backup::restore(app, restore).await,
+        Command::Verify(verify) => backup::verify(app, verify).await,
+        // Handled before a database was opened.
         Command::Serve | Command::Doctor(_) => Ok(()),
     }
 }

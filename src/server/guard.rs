@@ -75,10 +75,16 @@ const FORMS: &[&str] = &[
 /// them to such requests, too; programs send none of these headers.
 pub fn is_cross_site<B>(request: &http::Request<B>, public_url: &str) -> bool {
     let (method, headers) = (request.method(), request.headers());
-    if matches!(method.as_str(), "GET" | "HEAD" | "OPTIONS" | "PROPFIND" | "REPORT") {
+    if matches!(
+        method.as_str(),
+        "GET" | "HEAD" | "OPTIONS" | "PROPFIND" | "REPORT"
+    ) {
         return false;
     }
-    if headers.get(FETCH_SITE).is_some_and(|site| site == "cross-site") {
+    if headers
+        .get(FETCH_SITE)
+        .is_some_and(|site| site == "cross-site")
+    {
         return true;
     }
     let Some(origin) = headers.get(ORIGIN) else {
@@ -88,15 +94,29 @@ pub fn is_cross_site<B>(request: &http::Request<B>, public_url: &str) -> bool {
     match authority(origin) {
         Some(from) => {
             let host = headers.get(HOST).and_then(|host| host.to_str().ok());
-            let target = request.uri().authority().map(|authority| authority.as_str());
+            let target = request
+                .uri()
+                .authority()
+                .map(|authority| authority.as_str());
             let ours = [host, target, authority(public_url)];
-            !ours.iter().flatten().any(|own| own.eq_ignore_ascii_case(from))
+            !ours
+                .iter()
+                .flatten()
+                .any(|own| own.eq_ignore_ascii_case(from))
         }
         // `null`: sandboxed pages, and some programs.
         None => {
-            let media_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
-            let essence = media_type.unwrap_or_default().split(';').next().unwrap_or_default();
-            FORMS.iter().any(|form| essence.trim().eq_ignore_ascii_case(form))
+            let media_type = headers
+                .get(CONTENT_TYPE)
+                .and_then(|value| value.to_str().ok());
+            let essence = media_type
+                .unwrap_or_default()
+                .split(';')
+                .next()
+                .unwrap_or_default();
+            FORMS
+                .iter()
+                .any(|form| essence.trim().eq_ignore_ascii_case(form))
         }
     }
 }
@@ -257,22 +277,57 @@ mod tests {
             ("PUT", &[("origin", "https://cal.example")], false),
             ("PUT", &[("origin", "https://CAL.example")], false),
             ("PUT", &[("origin", "http://direct:8008")], false),
-            ("PUT", &[("origin", "http://internal:8008"), ("host", "internal:8008")], false),
-            ("PUT", &[("origin", "https://evil.example"), ("host", "internal:8008")], true),
-            ("POST", &[("origin", "https://cal.example.evil.example")], true),
+            (
+                "PUT",
+                &[
+                    ("origin", "http://internal:8008"),
+                    ("host", "internal:8008"),
+                ],
+                false,
+            ),
+            (
+                "PUT",
+                &[
+                    ("origin", "https://evil.example"),
+                    ("host", "internal:8008"),
+                ],
+                true,
+            ),
+            (
+                "POST",
+                &[("origin", "https://cal.example.evil.example")],
+                true,
+            ),
             ("POST", &[("sec-fetch-site", "cross-site")], true),
             ("DELETE", &[("sec-fetch-site", "same-origin")], false),
-            ("POST", &[("origin", "null"), ("content-type", "text/plain;charset=utf-8")], true),
-            ("PUT", &[("origin", "null"), ("content-type", "text/calendar")], false),
+            (
+                "POST",
+                &[
+                    ("origin", "null"),
+                    ("content-type", "text/plain;charset=utf-8"),
+                ],
+                true,
+            ),
+            (
+                "PUT",
+                &[("origin", "null"), ("content-type", "text/calendar")],
+                false,
+            ),
             ("GET", &[("origin", "https://evil.example")], false),
             ("PROPFIND", &[("sec-fetch-site", "cross-site")], false),
         ] {
-            let mut request = http::Request::builder().method(method).uri("http://direct:8008/x");
+            let mut request = http::Request::builder()
+                .method(method)
+                .uri("http://direct:8008/x");
             for (name, value) in headers {
                 request = request.header(*name, *value);
             }
             let request = request.body(()).unwrap();
-            assert_eq!(is_cross_site(&request, public), refused, "{method} {headers:?}");
+            assert_eq!(
+                is_cross_site(&request, public),
+                refused,
+                "{method} {headers:?}"
+            );
         }
     }
 }

@@ -70,7 +70,10 @@ async fn put(listening: &Listening, framing: &str) -> TcpStream {
 
 async fn status_line(stream: &mut TcpStream) -> String {
     let mut line = [0; 12];
-    timeout(PATIENCE, stream.read_exact(&mut line)).await.unwrap().unwrap();
+    timeout(PATIENCE, stream.read_exact(&mut line))
+        .await
+        .unwrap()
+        .unwrap();
     String::from_utf8(line.to_vec()).unwrap()
 }
 
