@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::names::dav;
-use super::plan::Plan;
+use super::plan::{END_RESPONSE, Plan, open_response};
 use super::resource;
 use super::view::{Desk, Loaded, Needs, Node, ObjectView, View};
 use crate::model::path::encode;
@@ -103,19 +103,15 @@ impl Members {
 
     fn write(&self, w: &mut Writer, member: &MemberRef<'_>, loaded: &Loaded) {
         let view = View { desk: &self.desk, node: Node::Object(&self.bound, view_of(member)), loaded };
-        self.open_response(w, member.name);
+        open_response(w, &self.base, &encode(member.name));
         self.plan.write_propstats(w, &view);
-        w.close();
-    }
-
-    fn open_response(&self, w: &mut Writer, name: &str) {
-        w.open(&dav::RESPONSE).open(&dav::HREF).text(&self.base).text(&encode(name)).close();
+        w.raw(END_RESPONSE);
     }
 
     /// The response of an object that is not there, or not there any more.
     pub fn write_gone(&self, w: &mut Writer, name: &str) {
-        self.open_response(w, name);
-        w.element(&dav::STATUS, "HTTP/1.1 404 Not Found").close();
+        open_response(w, &self.base, &encode(name));
+        w.element(&dav::STATUS, "HTTP/1.1 404 Not Found").raw(END_RESPONSE);
     }
 
     /// Writes one page of changes after `since`, none later than `until` (see `reports::sync`). The number up to which

@@ -137,18 +137,18 @@ impl Plan {
         })
     }
 
-    /// The whole `response` of one resource.
+    /// The whole `response` of one resource, inside of a [`super::reply::document`].
     pub fn write_response(&self, w: &mut Writer, href: &str, view: &View) {
-        w.open(&dav::RESPONSE).element(&dav::HREF, href);
+        open_response(w, href, "");
         self.write_propstats(w, view);
-        w.close();
+        w.raw(END_RESPONSE);
     }
 
     /// The propstats: what there is with 200, what is not with 404, what may not be seen with 403.
     pub fn write_propstats(&self, w: &mut Writer, view: &View) {
         let mut missing: Vec<&Name> = Vec::new();
         let mut denied: Vec<&Name> = Vec::new();
-        w.open(&dav::PROPSTAT).open(&dav::PROP);
+        w.raw("<D:propstat><D:prop>");
         for slot in &self.slots {
             match slot {
                 Slot::Live(prop) if prop.privilege.is_some_and(|needs| !view.privileges().has(needs)) => {
@@ -181,8 +181,7 @@ impl Plan {
         if self.all_dead {
             self.write_dead(w, view);
         }
-        w.close();
-        w.element(&dav::STATUS, "HTTP/1.1 200 OK").close();
+        w.raw("</D:prop><D:status>HTTP/1.1 200 OK</D:status></D:propstat>");
         let asked_by_name = !self.all_dead;
         if !missing.is_empty() && !self.minimal && asked_by_name {
             write_names(w, &missing, "HTTP/1.1 404 Not Found");
@@ -220,6 +219,14 @@ impl Plan {
         }
     }
 }
+
+/// The frame of a response as markup: it is written ten thousand times in a large answer. Its prefix is declared on the
+/// root of [`super::reply::document`].
+pub fn open_response(w: &mut Writer, base: &str, name: &str) {
+    w.raw("<D:response><D:href>").text(base).raw(name).raw("</D:href>");
+}
+
+pub const END_RESPONSE: &str = "</D:response>";
 
 /// A propstat of empty elements.
 pub fn write_names<'n>(w: &mut Writer, names: impl IntoIterator<Item = &'n &'n Name>, status: &str) {

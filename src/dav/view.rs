@@ -259,7 +259,7 @@ impl Out<'_> {
 
     /// An entity tag or schedule tag, in quotes.
     pub fn etag(self, tag: &str) -> Option<()> {
-        self.w.open(self.name).text("\"").text(tag).text("\"").close();
+        self.w.open(self.name).raw("\"").text(tag).raw("\"").close();
         Some(())
     }
 

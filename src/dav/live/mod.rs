@@ -164,7 +164,7 @@ pub static LIVE: &[Prop] = &[
     Prop::new(Name::cs("calendar-proxy-write-for"), "caldav-proxy §5.3.2", On::PRINCIPAL, |_, out| out.empty()),
     // Calendars
     Prop::stored(Name::caldav("calendar-description"), "RFC 4791 §5.2.1", On::CALENDAR).personal(),
-    Prop::new(Name::caldav("calendar-timezone"), "RFC 4791 §5.2.2", On::CALENDAR.or(On::HOME), calendars::timezone)
+    Prop::new(Name::caldav("calendar-timezone"), "RFC 4791 §5.2.2", On::CALENDAR, calendars::timezone)
         .needs(Needs::STORED)
         .writable(change::timezone),
     Prop::new(Name::caldav("calendar-timezone-id"), "RFC 7809 §5.2", On::CALENDAR, calendars::timezone_id)

@@ -25,11 +25,11 @@ use crate::xml::{Element, Writer};
 pub async fn run(call: Call, document: Element) -> Result<Response> {
     let (asked, data) = asked_of(&document)?;
     let limit = call.desk.limits.multiget_hrefs;
-    let hrefs: Vec<String> = document.children_named(&dav::HREF).map(Element::trimmed_text).take(limit + 1).collect();
-    if hrefs.is_empty() {
+    let count = document.children_named(&dav::HREF).count();
+    if count == 0 {
         return Err(Error::BadRequest("multiget without an href".into()));
     }
-    if hrefs.len() > limit {
+    if count > limit {
         return Err(Error::precondition(
             Precondition::NumberOfMatchesWithinLimits,
             format!("more than {limit} hrefs (limits.multiget_hrefs)"),
@@ -39,7 +39,7 @@ pub async fn run(call: Call, document: Element) -> Result<Response> {
     if !matches!(path, Path::Object { .. }) {
         call.app.store.read(|tx| Box::pin(resource::load(tx, who, path))).await?;
     }
-    let groups = group(&call, hrefs);
+    let groups = group(&call, &document);
     let form = call.form();
     let scope = Scope { desk: call.desk, asked, data, minimal: form.prefer.minimal };
     reply::stream(form, Running { app: call.app, scope, groups: groups.into_iter(), current: None }).await
@@ -50,11 +50,37 @@ struct Group {
     /// Home and slug; `None`: not below the resource that was asked, or no object's address at all.
     calendar: Option<(String, String)>,
     /// Names of objects, or whole hrefs where there is no calendar.
-    names: Vec<String>,
+    names: Names,
+}
+
+/// Many names in little memory, while the answer is sent. None has a line break in it.
+#[derive(Default)]
+struct Names {
+    text: String,
+    at: usize,
+}
+
+impl Names {
+    fn push(&mut self, name: &str) {
+        self.text.push_str(name);
+        self.text.push('\n');
+    }
+
+    /// The next ones, `count` at most.
+    fn take(&mut self, count: usize) -> Vec<&str> {
+        let rest = &self.text[self.at..];
+        let names: Vec<&str> = rest.split_terminator('\n').take(count).collect();
+        self.at += names.iter().map(|name| name.len() + 1).sum::<usize>();
+        names
+    }
+
+    fn is_empty(&self) -> bool {
+        self.at >= self.text.len()
+    }
 }
 
 /// Sorts the hrefs out in their order. Nearly all begin like the collection that was asked, and need no parsing then.
-fn group(call: &Call, hrefs: Vec<String>) -> Vec<Group> {
+fn group(call: &Call, document: &Element) -> Vec<Group> {
     let own = match call.path() {
         Path::Calendar { name, slug } | Path::Object { name, slug, .. } => Some((name.clone(), slug.clone())),
         _ => None,
@@ -63,7 +89,8 @@ fn group(call: &Call, hrefs: Vec<String>) -> Vec<Group> {
         call.desk.href(&Path::Calendar { name: name.clone(), slug: slug.clone() })
     });
     let mut groups: Vec<Group> = Vec::new();
-    for href in hrefs {
+    for href in document.children_named(&dav::HREF) {
+        let href = href.trimmed_text().replace('\n', " ");
         let short = base.as_deref().and_then(|base| href.strip_prefix(base)).filter(|rest| !rest.contains('/'));
         let (calendar, name) = match short {
             Some(rest) => match decode(rest).filter(|name| !name.is_empty()) {
@@ -73,8 +100,12 @@ fn group(call: &Call, hrefs: Vec<String>) -> Vec<Group> {
             None => place(call, href),
         };
         match groups.last_mut() {
-            Some(last) if last.calendar == calendar => last.names.push(name),
-            _ => groups.push(Group { calendar, names: vec![name] }),
+            Some(last) if last.calendar == calendar => last.names.push(&name),
+            _ => {
+                let mut names = Names::default();
+                names.push(&name);
+                groups.push(Group { calendar, names });
+            }
         }
     }
     groups
@@ -104,7 +135,7 @@ struct Running {
     app: App,
     scope: Scope,
     groups: IntoIter<Group>,
-    current: Option<(Members, IntoIter<String>)>,
+    current: Option<(Members, Names)>,
 }
 
 impl Pages for Running {
@@ -119,9 +150,9 @@ impl Pages for Running {
                 },
             };
             if let Some((members, mut names)) = next {
-                let batch: Vec<String> = names.by_ref().take(PAGE).collect();
+                let batch = names.take(PAGE);
                 app.store.read(|tx| Box::pin(write(tx, &members, &batch, w))).await?;
-                if names.len() > 0 {
+                if !names.is_empty() {
                     *current = Some((members, names));
                 }
             }
@@ -132,26 +163,26 @@ impl Pages for Running {
 
 impl Scope {
     /// Finds the group's calendar; without one all of its hrefs are 404, written at once.
-    async fn begin(&self, tx: &mut Tx<'_>, group: Group, w: &mut Writer) -> Result<Option<(Members, IntoIter<String>)>> {
+    async fn begin(&self, tx: &mut Tx<'_>, mut group: Group, w: &mut Writer) -> Result<Option<(Members, Names)>> {
         let found = match &group.calendar {
             Some((home, slug)) => calendars::find(tx, self.desk.who.id, home, slug).await?.filter(resource::can_read),
             None => None,
         };
         let Some(bound) = found else {
-            for name in &group.names {
+            for name in group.names.take(usize::MAX) {
                 let href = match &group.calendar {
                     Some((home, slug)) => {
                         let calendar = Path::Calendar { name: home.clone(), slug: slug.clone() };
                         format!("{}{}", self.desk.href(&calendar), encode(name))
                     }
-                    None => name.clone(),
+                    None => name.to_owned(),
                 };
                 w.open(&dav::RESPONSE).element(&dav::HREF, &href);
                 w.element(&dav::STATUS, "HTTP/1.1 404 Not Found").close();
             }
             return Ok(None);
         };
-        Ok(Some((self.members(tx, bound).await?, group.names.into_iter())))
+        Ok(Some((self.members(tx, bound).await?, group.names)))
     }
 
     async fn members(&self, tx: &mut Tx<'_>, bound: Bound) -> Result<Members> {
@@ -162,11 +193,10 @@ impl Scope {
 }
 
 /// The rows come in the order of the names; a name that is passed over is not there.
-async fn write(tx: &mut Tx<'_>, members: &Members, names: &[String], w: &mut Writer) -> Result<()> {
-    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+async fn write(tx: &mut Tx<'_>, members: &Members, names: &[&str], w: &mut Writer) -> Result<()> {
     let mut waiting = names.iter();
     members
-        .write_batch(tx, Batch::Names(&names), false, w, |w, member| {
+        .write_batch(tx, Batch::Names(names), false, w, |w, member| {
             for name in waiting.by_ref().take_while(|name| **name != member.name) {
                 members.write_gone(w, name);
             }
