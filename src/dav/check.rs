@@ -48,15 +48,24 @@ impl Call {
             .store
             .read(|tx| {
                 Box::pin(async move {
-                    let Some(bound) = calendars::find(tx, who, name, slug).await?.filter(super::resource::can_read) else {
+                    let Some(bound) = calendars::find(tx, who, name, slug)
+                        .await?
+                        .filter(super::resource::can_read)
+                    else {
                         return Ok(State::default());
                     };
                     let calendar = bound.calendar;
                     Ok(match object {
-                        None => State { etag: None, sync_token: Some(tokens::of_calendar(calendar.id, calendar.seq)) },
+                        None => State {
+                            etag: None,
+                            sync_token: Some(tokens::of_calendar(calendar.id, calendar.seq)),
+                        },
                         Some(object) => {
                             let head = objects::head(tx, calendar.id, object).await?;
-                            State { etag: head.map(|head| head.member.etag.0), sync_token: None }
+                            State {
+                                etag: head.map(|head| head.member.etag.0),
+                                sync_token: None,
+                            }
                         }
                     })
                 })
@@ -73,12 +82,24 @@ impl Call {
             return Ok(guard);
         }
         let id = bound.calendar.id;
-        let head = self.app.store.peek(|tx| Box::pin(objects::head(tx, id, name))).await?;
+        let head = self
+            .app
+            .store
+            .peek(|tx| Box::pin(objects::head(tx, id, name)))
+            .await?;
         let present = head.map(|head| head.member);
-        if !guard.holds(present.as_ref().map(|member| (&member.etag, member.schedule_tag.as_deref()))) {
+        if !guard.holds(
+            present
+                .as_ref()
+                .map(|member| (&member.etag, member.schedule_tag.as_deref())),
+        ) {
             return Err(Error::PreconditionFailed);
         }
-        let changed = |member: &Member| conditions.if_unmodified_since.is_some_and(|since| member.modified > since);
+        let changed = |member: &Member| {
+            conditions
+                .if_unmodified_since
+                .is_some_and(|since| member.modified > since)
+        };
         if guard.if_match.is_none() && present.as_ref().is_some_and(changed) {
             return Err(Error::PreconditionFailed);
         }

@@ -79,9 +79,11 @@ impl Conditions {
         Ok(Conditions {
             if_match: tags(headers, "if-match")?,
             if_none_match: tags(headers, "if-none-match")?,
-            if_schedule_tag_match: tags(headers, "if-schedule-tag-match")?.and_then(|tags| match tags {
-                Tags::Any => None,
-                Tags::List(tags) => tags.into_iter().next(),
+            if_schedule_tag_match: tags(headers, "if-schedule-tag-match")?.and_then(|tags| {
+                match tags {
+                    Tags::Any => None,
+                    Tags::List(tags) => tags.into_iter().next(),
+                }
             }),
             if_modified_since: date(headers, "if-modified-since"),
             if_unmodified_since: date(headers, "if-unmodified-since"),
@@ -145,7 +147,9 @@ fn date(headers: &HeaderMap, name: &str) -> Option<i64> {
 /// `*`, or a list of entity tags. Weak ones are dropped: writes compare strongly (RFC 9110 §13.1.1), and every tag
 /// we give out is strong. Tags without quotes are taken as they are, since some clients strip them.
 fn tags(headers: &HeaderMap, name: &str) -> Result<Option<Tags>> {
-    let Some(text) = joined(headers, name)? else { return Ok(None) };
+    let Some(text) = joined(headers, name)? else {
+        return Ok(None);
+    };
     let text = text.trim();
     if text == "*" {
         return Ok(Some(Tags::Any));
@@ -156,10 +160,14 @@ fn tags(headers: &HeaderMap, name: &str) -> Result<Option<Tags>> {
         let weak = rest.starts_with("W/");
         let body = if weak { &rest[2..] } else { rest };
         let (tag, after) = match body.strip_prefix('"') {
-            Some(quoted) => quoted
-                .split_once('"')
-                .ok_or_else(|| Error::BadRequest(format!("header {name}: an entity tag lacks its closing quote")))?,
-            None => body.split_once(',').map_or((body, ""), |(tag, _)| (tag.trim(), &body[tag.len()..])),
+            Some(quoted) => quoted.split_once('"').ok_or_else(|| {
+                Error::BadRequest(format!(
+                    "header {name}: an entity tag lacks its closing quote"
+                ))
+            })?,
+            None => body
+                .split_once(',')
+                .map_or((body, ""), |(tag, _)| (tag.trim(), &body[tag.len()..])),
         };
         // A proxy that codes contents may have made the tag weak; for If-None-Match that still counts.
         if !weak || name == "if-none-match" {
@@ -178,7 +186,9 @@ fn parse_if(text: &str) -> Result<Vec<List>> {
     let mut rest = text.trim_start();
     while !rest.is_empty() {
         if let Some(tag) = rest.strip_prefix('<') {
-            let (uri, after) = tag.split_once('>').ok_or_else(|| bad("a resource tag lacks its >"))?;
+            let (uri, after) = tag
+                .split_once('>')
+                .ok_or_else(|| bad("a resource tag lacks its >"))?;
             resource = Some(uri.to_owned());
             rest = after.trim_start();
             if !rest.starts_with('(') {
@@ -186,7 +196,10 @@ fn parse_if(text: &str) -> Result<Vec<List>> {
             }
         } else if let Some(list) = rest.strip_prefix('(') {
             let (all, after) = parse_list(list)?;
-            lists.push(List { resource: resource.clone(), all });
+            lists.push(List {
+                resource: resource.clone(),
+                all,
+            });
             rest = after.trim_start_matches([' ', '\t', ',']);
         } else {
             return Err(bad("neither a list nor a resource tag"));
@@ -208,17 +221,27 @@ fn parse_list(text: &str) -> Result<(Vec<Condition>, &str)> {
     let mut rest = text.trim_start();
     loop {
         if let Some(after) = rest.strip_prefix(')') {
-            return if all.is_empty() { Err(bad("an empty list")) } else { Ok((all, after)) };
+            return if all.is_empty() {
+                Err(bad("an empty list"))
+            } else {
+                Ok((all, after))
+            };
         }
-        let not = rest.get(..3).is_some_and(|word| word.eq_ignore_ascii_case("not"));
+        let not = rest
+            .get(..3)
+            .is_some_and(|word| word.eq_ignore_ascii_case("not"));
         if not {
             rest = rest[3..].trim_start();
         }
         let (is, after) = if let Some(token) = rest.strip_prefix('<') {
-            let (token, after) = token.split_once('>').ok_or_else(|| bad("a state token lacks its >"))?;
+            let (token, after) = token
+                .split_once('>')
+                .ok_or_else(|| bad("a state token lacks its >"))?;
             (Is::State(token.to_owned()), after)
         } else if let Some(tag) = rest.strip_prefix('[') {
-            let (tag, after) = tag.split_once(']').ok_or_else(|| bad("an entity tag lacks its ]"))?;
+            let (tag, after) = tag
+                .split_once(']')
+                .ok_or_else(|| bad("an entity tag lacks its ]"))?;
             let is = match tag.trim() {
                 weak if weak.starts_with("W/") => Is::WeakEtag,
                 strong => Is::Etag(strong.trim_matches('"').to_owned()),
@@ -237,7 +260,9 @@ mod tests {
     use super::*;
 
     fn headers(list: &[(&'static str, &str)]) -> HeaderMap {
-        list.iter().map(|(name, value)| (http::HeaderName::from_static(name), value.parse().unwrap())).collect()
+        list.iter()
+            .map(|(name, value)| (http::HeaderName::from_static(name), value.parse().unwrap()))
+            .collect()
     }
 
     fn parse(list: &[(&'static str, &str)]) -> Conditions {
@@ -260,29 +285,55 @@ mod tests {
         ] {
             assert_eq!(parse(&[("if-match", value)]).if_match, want, "{value}");
         }
-        assert_eq!(parse(&[("if-none-match", "W/\"a\"")]).if_none_match, some_tags(&["a"]));
+        assert_eq!(
+            parse(&[("if-none-match", "W/\"a\"")]).if_none_match,
+            some_tags(&["a"])
+        );
         assert!(Conditions::parse(&headers(&[("if-match", "\"a")])).is_err());
     }
 
     #[test]
     fn the_if_header_examples_of_rfc_4918() {
         // §10.4.6, §10.4.7, §10.4.8, §10.4.9
-        let tagless = parse(&[("if", "(<urn:a> [\"I am an ETag\"]) ([\"I am another ETag\"])")]).lists;
+        let tagless = parse(&[(
+            "if",
+            "(<urn:a> [\"I am an ETag\"]) ([\"I am another ETag\"])",
+        )])
+        .lists;
         assert_eq!(tagless.len(), 2);
-        assert_eq!(tagless[0].all[1], Condition { not: false, is: Is::Etag("I am an ETag".into()) });
+        assert_eq!(
+            tagless[0].all[1],
+            Condition {
+                not: false,
+                is: Is::Etag("I am an ETag".into())
+            }
+        );
         let not = parse(&[("if", "(Not <urn:a> <urn:b>)")]).lists;
-        assert_eq!(not[0].all[0], Condition { not: true, is: Is::State("urn:a".into()) });
+        assert_eq!(
+            not[0].all[0],
+            Condition {
+                not: true,
+                is: Is::State("urn:a".into())
+            }
+        );
         assert!(!not[0].all[1].not);
         let always = parse(&[("if", "(<urn:a>) (Not <DAV:no-lock>)")]).lists;
         assert!(!always[0].holds(&State::default()) && always[1].holds(&State::default()));
-        let tagged = parse(&[("if", "</resource1> (<urn:a> [W/\"A weak ETag\"]) ([\"strong ETag\"])")]).lists;
+        let tagged = parse(&[(
+            "if",
+            "</resource1> (<urn:a> [W/\"A weak ETag\"]) ([\"strong ETag\"])",
+        )])
+        .lists;
         assert_eq!(tagged[1].resource.as_deref(), Some("/resource1"));
         assert_eq!(tagged[0].all[1].is, Is::WeakEtag);
     }
 
     #[test]
     fn lists_compare_with_tag_and_sync_token() {
-        let state = State { etag: Some("x".into()), sync_token: Some("data:,1".into()) };
+        let state = State {
+            etag: Some("x".into()),
+            sync_token: Some("data:,1".into()),
+        };
         for (header, want) in [
             ("([\"x\"])", true),
             ("([\"y\"])", false),
@@ -292,13 +343,27 @@ mod tests {
             ("(<data:,2> [\"x\"])", false),
             ("([W/\"x\"])", false),
         ] {
-            assert_eq!(parse(&[("if", header)]).lists[0].holds(&state), want, "{header}");
+            assert_eq!(
+                parse(&[("if", header)]).lists[0].holds(&state),
+                want,
+                "{header}"
+            );
         }
     }
 
     #[test]
     fn malformed_if_headers_are_400() {
-        for bad in ["", "x", "()", "(", "(<a>", "<a>", "<a> <b> (<c>)", "([\"x\")", "(<a"] {
+        for bad in [
+            "",
+            "x",
+            "()",
+            "(",
+            "(<a>",
+            "<a>",
+            "<a> <b> (<c>)",
+            "([\"x\")",
+            "(<a",
+        ] {
             let refused = Conditions::parse(&headers(&[("if", bad)]));
             assert!(matches!(refused, Err(Error::BadRequest(_))), "{bad}");
         }
@@ -318,7 +383,11 @@ mod tests {
             (vec![("if-modified-since", day)], 100, Verdict::NotModified),
             (vec![("if-modified-since", day)], 101, Verdict::Go),
             (vec![("if-unmodified-since", day)], 101, Verdict::Failed),
-            (vec![("if-none-match", "\"u\""), ("if-modified-since", day)], 100, Verdict::Go),
+            (
+                vec![("if-none-match", "\"u\""), ("if-modified-since", day)],
+                100,
+                Verdict::Go,
+            ),
             (vec![("if-modified-since", "yesterday")], 5, Verdict::Go),
         ] {
             assert_eq!(parse(&list).read("t", modified), want, "{list:?}");

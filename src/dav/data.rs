@@ -20,17 +20,32 @@ pub struct CalendarData {
 
 impl CalendarData {
     pub fn read(element: &Element) -> Result<CalendarData> {
-        let is = |name: &str, only: &str| element.attr(name).is_none_or(|value| value.trim().eq_ignore_ascii_case(only));
+        let is = |name: &str, only: &str| {
+            element
+                .attr(name)
+                .is_none_or(|value| value.trim().eq_ignore_ascii_case(only))
+        };
         if !is("content-type", "text/calendar") || !is("version", "2.0") {
-            return Err(Error::precondition(Precondition::SupportedCalendarData, "only text/calendar 2.0 is kept here"));
+            return Err(Error::precondition(
+                Precondition::SupportedCalendarData,
+                "only text/calendar 2.0 is kept here",
+            ));
         }
         let retrieval = Retrieval::from_xml(element).map_err(refusal)?;
-        Ok(CalendarData { retrieval, floating: Zone::Fixed(0), instances: Budget::INSTANCES })
+        Ok(CalendarData {
+            retrieval,
+            floating: Zone::Fixed(0),
+            instances: Budget::INSTANCES,
+        })
     }
 
     /// The same for objects of one calendar.
     pub fn within(&self, floating: Zone, instances: usize) -> CalendarData {
-        CalendarData { retrieval: self.retrieval.clone(), floating, instances: u32::try_from(instances).unwrap_or(u32::MAX) }
+        CalendarData {
+            retrieval: self.retrieval.clone(),
+            floating,
+            instances: u32::try_from(instances).unwrap_or(u32::MAX),
+        }
     }
 
     /// Writes the text. False: it has more instances than may be expanded.

@@ -21,16 +21,22 @@ fn shape(precondition: &Precondition) -> Shape {
     let (name, status) = match precondition {
         P::SupportedCalendarData => (Name::caldav("supported-calendar-data"), FORBIDDEN),
         P::ValidCalendarData => (Name::caldav("valid-calendar-data"), FORBIDDEN),
-        P::ValidCalendarObjectResource => (Name::caldav("valid-calendar-object-resource"), FORBIDDEN),
+        P::ValidCalendarObjectResource => {
+            (Name::caldav("valid-calendar-object-resource"), FORBIDDEN)
+        }
         P::SupportedCalendarComponent => (Name::caldav("supported-calendar-component"), FORBIDDEN),
         P::NoUidConflict { .. } => (Name::caldav("no-uid-conflict"), CONFLICT),
-        P::CalendarCollectionLocationOk => (Name::caldav("calendar-collection-location-ok"), FORBIDDEN),
+        P::CalendarCollectionLocationOk => {
+            (Name::caldav("calendar-collection-location-ok"), FORBIDDEN)
+        }
         P::MaxResourceSize => (Name::caldav("max-resource-size"), FORBIDDEN),
         P::MinDateTime => (Name::caldav("min-date-time"), FORBIDDEN),
         P::MaxDateTime => (Name::caldav("max-date-time"), FORBIDDEN),
         P::MaxInstances => (Name::caldav("max-instances"), FORBIDDEN),
         P::MaxAttendeesPerInstance => (Name::caldav("max-attendees-per-instance"), FORBIDDEN),
-        P::InitializeCalendarCollection => (Name::caldav("initialize-calendar-collection"), FORBIDDEN),
+        P::InitializeCalendarCollection => {
+            (Name::caldav("initialize-calendar-collection"), FORBIDDEN)
+        }
         P::ValidFilter => (Name::caldav("valid-filter"), FORBIDDEN),
         P::SupportedFilter => (Name::caldav("supported-filter"), FORBIDDEN),
         P::SupportedCollation => (Name::caldav("supported-collation"), FORBIDDEN),
@@ -42,14 +48,19 @@ fn shape(precondition: &Precondition) -> Shape {
         P::NeedPrivileges { .. } => (dav::NEED_PRIVILEGES.clone(), FORBIDDEN),
         P::SupportedReport => (Name::dav("supported-report"), FORBIDDEN),
         P::ResourceMustBeNull => (Name::dav("resource-must-be-null"), FORBIDDEN),
-        P::CannotModifyProtectedProperty => (Name::dav("cannot-modify-protected-property"), FORBIDDEN),
+        P::CannotModifyProtectedProperty => {
+            (Name::dav("cannot-modify-protected-property"), FORBIDDEN)
+        }
         P::PropfindFiniteDepth => (Name::dav("propfind-finite-depth"), FORBIDDEN),
         P::NoExternalEntities => (Name::dav("no-external-entities"), FORBIDDEN),
         P::ValidResourcetype => (Name::dav("valid-resourcetype"), FORBIDDEN),
         P::NumberOfResults => (dav::NUMBER_OF_MATCHES_WITHIN_LIMITS.clone(), FORBIDDEN),
         P::NoProtectedAceConflict => (Name::dav("no-protected-ace-conflict"), FORBIDDEN),
         P::SupportedRscale => (Name::caldav("supported-rscale"), FORBIDDEN),
-        P::QuotaNotExceeded => (Name::dav("quota-not-exceeded"), StatusCode::INSUFFICIENT_STORAGE),
+        P::QuotaNotExceeded => (
+            Name::dav("quota-not-exceeded"),
+            StatusCode::INSUFFICIENT_STORAGE,
+        ),
         P::UniqueSchedulingObjectResource { .. } => {
             (Name::caldav("unique-scheduling-object-resource"), CONFLICT)
         }
@@ -94,8 +105,16 @@ pub fn render(error: &Error, prefix: &str, href: &str) -> Response {
     };
     *response.status_mut() = status(error);
     match error {
-        Error::Throttled { retry_after } => drop(response.headers_mut().insert(header::RETRY_AFTER, (*retry_after).into())),
-        Error::Unavailable(_) => drop(response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("5"))),
+        Error::Throttled { retry_after } => drop(
+            response
+                .headers_mut()
+                .insert(header::RETRY_AFTER, (*retry_after).into()),
+        ),
+        Error::Unavailable(_) => drop(
+            response
+                .headers_mut()
+                .insert(header::RETRY_AFTER, HeaderValue::from_static("5")),
+        ),
         _ => {}
     }
     response
@@ -113,7 +132,9 @@ pub fn xml(body: Vec<u8>) -> Response {
 
 pub fn typed(content_type: &'static str, body: ReplyBody) -> Response {
     let mut response = Response::new(body);
-    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
+    response
+        .headers_mut()
+        .insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
     response
 }
 
@@ -128,7 +149,8 @@ fn precondition(is: &Precondition, reason: &str, prefix: &str, href: &str) -> Ve
 pub fn write(w: &mut Writer, is: &Precondition, prefix: &str, href: &str) {
     w.open(&name(is));
     match is {
-        Precondition::NoUidConflict { href } | Precondition::UniqueSchedulingObjectResource { href } => {
+        Precondition::NoUidConflict { href }
+        | Precondition::UniqueSchedulingObjectResource { href } => {
             w.element(&dav::HREF, &format!("{prefix}{href}"));
         }
         Precondition::NeedPrivileges { needs } => write_need(w, *needs, href),
@@ -160,12 +182,17 @@ mod tests {
 
     #[test]
     fn a_precondition_is_its_element_and_never_an_empty_error() {
-        let conflict = Precondition::NoUidConflict { href: "/dav/calendars/a/b/c.ics".into() };
+        let conflict = Precondition::NoUidConflict {
+            href: "/dav/calendars/a/b/c.ics".into(),
+        };
         let error = Error::precondition(conflict, "taken");
         assert_eq!(status(&error), StatusCode::CONFLICT);
         let root = read(body(&error).as_bytes(), &Limits::default()).unwrap();
         let inner = root.child(&Name::caldav("no-uid-conflict")).unwrap();
-        assert_eq!(inner.child(&dav::HREF).unwrap().text(), "/p/dav/calendars/a/b/c.ics");
+        assert_eq!(
+            inner.child(&dav::HREF).unwrap().text(),
+            "/p/dav/calendars/a/b/c.ics"
+        );
     }
 
     #[test]
@@ -173,13 +200,26 @@ mod tests {
         let needs = Privileges::NONE.with(Privilege::Bind);
         let error = Error::precondition(Precondition::NeedPrivileges { needs }, "no");
         let root = read(body(&error).as_bytes(), &Limits::default()).unwrap();
-        let resource = root.child(&dav::NEED_PRIVILEGES).unwrap().child(&dav::RESOURCE).unwrap();
+        let resource = root
+            .child(&dav::NEED_PRIVILEGES)
+            .unwrap()
+            .child(&dav::RESOURCE)
+            .unwrap();
         assert_eq!(resource.child(&dav::HREF).unwrap().text(), "/p/dav/x/");
-        assert!(resource.child(&dav::PRIVILEGE).unwrap().child(&Name::dav("bind")).is_some());
+        assert!(
+            resource
+                .child(&dav::PRIVILEGE)
+                .unwrap()
+                .child(&Name::dav("bind"))
+                .is_some()
+        );
     }
 
     #[test]
     fn internal_reasons_stay_inside() {
-        assert_eq!(body(&Error::Internal("secret path".into())), "internal error\n");
+        assert_eq!(
+            body(&Error::Internal("secret path".into())),
+            "internal error\n"
+        );
     }
 }

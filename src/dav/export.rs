@@ -27,13 +27,24 @@ struct Export {
 pub async fn stream(call: &Call, bound: Readable<Bound>) -> Result<ReplyBody> {
     let mut out = Vec::new();
     let name = content_line("X-WR-CALNAME", &[], &crate::ical::text::escape(&bound.slug));
-    let join = Join::begin(&format!("VERSION:2.0\r\nPRODID:{PRODID}\r\n{name}"), &mut out);
-    let mut export = Export { app: call.app.clone(), bound, after: None, join: Some(join), out };
+    let join = Join::begin(
+        &format!("VERSION:2.0\r\nPRODID:{PRODID}\r\n{name}"),
+        &mut out,
+    );
+    let mut export = Export {
+        app: call.app.clone(),
+        bound,
+        after: None,
+        join: Some(join),
+        out,
+    };
     export.page().await?;
     if export.join.is_none() {
         return Ok(export.out.into());
     }
-    Ok(ReplyBody::stream(StreamBody::new(futures_util::stream::try_unfold(export, Export::step))))
+    Ok(ReplyBody::stream(StreamBody::new(
+        futures_util::stream::try_unfold(export, Export::step),
+    )))
 }
 
 impl Export {
@@ -49,8 +60,16 @@ impl Export {
     }
 
     async fn page(&mut self) -> Result<()> {
-        let Export { app, bound, after, join, out } = self;
-        let Some(running) = join.as_mut() else { return Ok(()) };
+        let Export {
+            app,
+            bound,
+            after,
+            join,
+            out,
+        } = self;
+        let Some(running) = join.as_mut() else {
+            return Ok(());
+        };
         let id = bound.calendar.id;
         let (mut count, mut last) = (0, String::new());
         let each = |member: crate::store::MemberRef<'_>| {
@@ -61,7 +80,18 @@ impl Export {
             }
             Ok(())
         };
-        app.store.peek(|tx| Box::pin(objects::page(tx, id, after.as_deref(), PAGE as i64, true, each))).await?;
+        app.store
+            .peek(|tx| {
+                Box::pin(objects::page(
+                    tx,
+                    id,
+                    after.as_deref(),
+                    PAGE as i64,
+                    true,
+                    each,
+                ))
+            })
+            .await?;
         if count < PAGE
             && let Some(done) = join.take()
         {

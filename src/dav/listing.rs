@@ -33,7 +33,12 @@ pub struct Scope {
 
 enum Step {
     /// The resource that was asked for.
-    Top { path: Path, href: String, depth: Depth, noroot: bool },
+    Top {
+        path: Path,
+        href: String,
+        depth: Depth,
+        noroot: bool,
+    },
     /// Principals after this name.
     Principals(Option<String>),
     /// The calendars of a home, and perhaps their objects.
@@ -43,8 +48,24 @@ enum Step {
 }
 
 impl Listing {
-    pub fn new(app: App, scope: Scope, path: Path, href: String, depth: Depth, noroot: bool) -> Listing {
-        Listing { app, scope, steps: VecDeque::from([Step::Top { path, href, depth, noroot }]) }
+    pub fn new(
+        app: App,
+        scope: Scope,
+        path: Path,
+        href: String,
+        depth: Depth,
+        noroot: bool,
+    ) -> Listing {
+        Listing {
+            app,
+            scope,
+            steps: VecDeque::from([Step::Top {
+                path,
+                href,
+                depth,
+                noroot,
+            }]),
+        }
     }
 }
 
@@ -53,12 +74,20 @@ impl Pages for Listing {
         Box::pin(async move {
             if let Some(step) = self.steps.pop_front() {
                 let (scope, steps) = (&self.scope, &mut self.steps);
-                let more = self.app.store.read(|tx| Box::pin(scope.run(tx, step, w))).await?;
+                let more = self
+                    .app
+                    .store
+                    .read(|tx| Box::pin(scope.run(tx, step, w)))
+                    .await?;
                 for step in more.into_iter().rev() {
                     steps.push_front(step);
                 }
             }
-            Ok(if self.steps.is_empty() { Next::Done } else { Next::More })
+            Ok(if self.steps.is_empty() {
+                Next::Done
+            } else {
+                Next::More
+            })
         })
     }
 }
@@ -71,7 +100,12 @@ impl Scope {
     /// Writes one step; what comes right after it.
     async fn run(&self, tx: &mut Tx<'_>, step: Step, w: &mut Writer) -> Result<Vec<Step>> {
         match step {
-            Step::Top { path, href, depth, noroot } => self.top(tx, &path, &href, depth, noroot, w).await,
+            Step::Top {
+                path,
+                href,
+                depth,
+                noroot,
+            } => self.top(tx, &path, &href, depth, noroot, w).await,
             Step::Principals(after) => self.principals(tx, after, w).await,
             Step::Calendars { home, deep } => self.calendars(tx, &home, deep, w).await,
             Step::Objects(members, after) => objects(tx, members, after, w).await,
@@ -97,43 +131,88 @@ impl Scope {
         let deep = depth == Depth::Infinity;
         Ok(match found {
             Resource::Root => {
-                self.write(tx, w, &self.desk.href(&Path::Principals), &Node::Principals).await?;
-                self.write(tx, w, &self.desk.href(&Path::Homes), &Node::Homes).await?;
+                self.write(tx, w, &self.desk.href(&Path::Principals), &Node::Principals)
+                    .await?;
+                self.write(tx, w, &self.desk.href(&Path::Homes), &Node::Homes)
+                    .await?;
                 Vec::new()
             }
             Resource::Principals => vec![Step::Principals(None)],
             Resource::Homes => {
                 let (own, may) = resource::home(tx, &self.desk.who, &self.desk.who.name).await?;
-                self.write(tx, w, &self.desk.home(&own.name), &Node::Home(&own, may)).await?;
+                self.write(tx, w, &self.desk.home(&own.name), &Node::Home(&own, may))
+                    .await?;
                 Vec::new()
             }
             Resource::Principal(principal) => self.proxies(tx, &principal, w).await?,
-            Resource::Home(home, _) => vec![Step::Calendars { home: home.name, deep }],
+            Resource::Home(home, _) => vec![Step::Calendars {
+                home: home.name,
+                deep,
+            }],
             Resource::Calendar(bound) => vec![self.objects_of(tx, Bound::clone(&bound)).await?],
             _ => Vec::new(),
         })
     }
 
     /// One resource with all that its properties need.
-    pub async fn write(&self, tx: &mut Tx<'_>, w: &mut Writer, href: &str, node: &Node<'_>) -> Result<()> {
+    pub async fn write(
+        &self,
+        tx: &mut Tx<'_>,
+        w: &mut Writer,
+        href: &str,
+        node: &Node<'_>,
+    ) -> Result<()> {
         let plan = self.plan(node.kind());
         let loaded = resource::load_extra(tx, &self.desk.who, node, plan.needs).await?;
-        plan.write_response(w, href, &View { desk: &self.desk, node: *node, loaded: &loaded });
+        plan.write_response(
+            w,
+            href,
+            &View {
+                desk: &self.desk,
+                node: *node,
+                loaded: &loaded,
+            },
+        );
         Ok(())
     }
 
-    async fn proxies(&self, tx: &mut Tx<'_>, principal: &Principal, w: &mut Writer) -> Result<Vec<Step>> {
+    async fn proxies(
+        &self,
+        tx: &mut Tx<'_>,
+        principal: &Principal,
+        w: &mut Writer,
+    ) -> Result<Vec<Step>> {
         for write in [false, true] {
-            let path = Path::Proxy { name: principal.name.clone(), write };
-            self.write(tx, w, &self.desk.href(&path), &Node::Proxy(principal, write)).await?;
+            let path = Path::Proxy {
+                name: principal.name.clone(),
+                write,
+            };
+            self.write(
+                tx,
+                w,
+                &self.desk.href(&path),
+                &Node::Proxy(principal, write),
+            )
+            .await?;
         }
         Ok(Vec::new())
     }
 
-    async fn principals(&self, tx: &mut Tx<'_>, after: Option<String>, w: &mut Writer) -> Result<Vec<Step>> {
+    async fn principals(
+        &self,
+        tx: &mut Tx<'_>,
+        after: Option<String>,
+        w: &mut Writer,
+    ) -> Result<Vec<Step>> {
         let page = principals::list(tx, after.as_deref(), PAGE as i64).await?;
         for principal in page.iter().filter(|principal| principal.disabled.is_none()) {
-            self.write(tx, w, &self.desk.principal(&principal.name), &Node::Principal(principal)).await?;
+            self.write(
+                tx,
+                w,
+                &self.desk.principal(&principal.name),
+                &Node::Principal(principal),
+            )
+            .await?;
         }
         Ok(match page.last() {
             Some(last) if page.len() == PAGE => vec![Step::Principals(Some(last.name.clone()))],
@@ -141,7 +220,13 @@ impl Scope {
         })
     }
 
-    async fn calendars(&self, tx: &mut Tx<'_>, home: &str, deep: bool, w: &mut Writer) -> Result<Vec<Step>> {
+    async fn calendars(
+        &self,
+        tx: &mut Tx<'_>,
+        home: &str,
+        deep: bool,
+        w: &mut Writer,
+    ) -> Result<Vec<Step>> {
         let mut all = calendars::list(tx, self.desk.who.id, home).await?;
         all.retain(resource::can_read);
         self.write_calendars(tx, &all, w).await?;
@@ -155,25 +240,40 @@ impl Scope {
     }
 
     /// Several calendars, their stored properties in one query.
-    pub async fn write_calendars(&self, tx: &mut Tx<'_>, all: &[Bound], w: &mut Writer) -> Result<()> {
+    pub async fn write_calendars(
+        &self,
+        tx: &mut Tx<'_>,
+        all: &[Bound],
+        w: &mut Writer,
+    ) -> Result<()> {
         let plan = self.plan(On::CALENDAR);
         let mut loaded = vec![Loaded::default(); all.len()];
         if plan.needs.has(Needs::STORED) {
             let ids: Vec<i64> = all.iter().map(|bound| bound.calendar.id.0).collect();
-            properties::for_many(tx, OwnerKind::Calendar, &ids, self.desk.who.id, |id, name, value| {
-                let place = ids.iter().position(|known| *known == id);
-                if let Some(loaded) = place.and_then(|place| loaded.get_mut(place)) {
-                    loaded.stored.push((name.to_owned(), value.to_owned()));
-                }
-                Ok(())
-            })
+            properties::for_many(
+                tx,
+                OwnerKind::Calendar,
+                &ids,
+                self.desk.who.id,
+                |id, name, value| {
+                    let place = ids.iter().position(|known| *known == id);
+                    if let Some(loaded) = place.and_then(|place| loaded.get_mut(place)) {
+                        loaded.stored.push((name.to_owned(), value.to_owned()));
+                    }
+                    Ok(())
+                },
+            )
             .await?;
         }
         for (bound, loaded) in all.iter().zip(&mut loaded) {
             if plan.needs.has(Needs::GRANTS) {
                 loaded.grants = resource::grants(tx, bound).await?;
             }
-            let view = View { desk: &self.desk, node: Node::Calendar(bound), loaded };
+            let view = View {
+                desk: &self.desk,
+                node: Node::Calendar(bound),
+                loaded,
+            };
             plan.write_response(w, &self.desk.calendar(bound), &view);
         }
         Ok(())
@@ -186,16 +286,31 @@ impl Scope {
     }
 }
 
-async fn objects(tx: &mut Tx<'_>, members: Box<Members>, after: Option<String>, w: &mut Writer) -> Result<Vec<Step>> {
+async fn objects(
+    tx: &mut Tx<'_>,
+    members: Box<Members>,
+    after: Option<String>,
+    w: &mut Writer,
+) -> Result<Vec<Step>> {
     let (mut count, mut last) = (0, String::new());
     members
-        .write_batch(tx, Batch::After(after.as_deref(), PAGE), false, w, |_, member| {
-            count += 1;
-            if count == PAGE {
-                last.push_str(member.name);
-            }
-            Ok(true)
-        })
+        .write_batch(
+            tx,
+            Batch::After(after.as_deref(), PAGE),
+            false,
+            w,
+            |_, member| {
+                count += 1;
+                if count == PAGE {
+                    last.push_str(member.name);
+                }
+                Ok(true)
+            },
+        )
         .await?;
-    Ok(if count == PAGE { vec![Step::Objects(members, Some(last))] } else { Vec::new() })
+    Ok(if count == PAGE {
+        vec![Step::Objects(members, Some(last))]
+    } else {
+        Vec::new()
+    })
 }

@@ -10,9 +10,9 @@ use super::resource;
 use super::view::{Desk, Loaded, Needs, Node, ObjectView, View};
 use crate::model::path::encode;
 use crate::model::{Bound, ObjectId, Result};
+use crate::store::Tx;
 use crate::store::objects::{self, MemberRef};
 use crate::store::properties::{self, OwnerKind};
-use crate::store::Tx;
 use crate::xml::Writer;
 
 /// How the objects of one calendar are written.
@@ -39,12 +39,23 @@ pub enum Batch<'b> {
 type Stored = HashMap<i64, Vec<(String, String)>>;
 
 impl Members {
-    pub async fn new(tx: &mut Tx<'_>, desk: Arc<Desk>, bound: Bound, plan: Arc<Plan>) -> Result<Members> {
+    pub async fn new(
+        tx: &mut Tx<'_>,
+        desk: Arc<Desk>,
+        bound: Bound,
+        plan: Arc<Plan>,
+    ) -> Result<Members> {
         let mut common = Loaded::default();
         if plan.needs.has(Needs::GRANTS) {
             common.grants = resource::grants(tx, &bound).await?;
         }
-        Ok(Members { base: desk.calendar(&bound), desk, bound, plan, common })
+        Ok(Members {
+            base: desk.calendar(&bound),
+            desk,
+            bound,
+            plan,
+            common,
+        })
     }
 
     /// Writes the responses of a batch; `keep` may leave members out, and sees their texts if it says so (`with_body`).
@@ -87,22 +98,42 @@ impl Members {
     }
 
     async fn load_stored(&self, tx: &mut Tx<'_>, ids: &[i64], stored: &mut Stored) -> Result<()> {
-        properties::for_many(tx, OwnerKind::Object, ids, self.desk.who.id, |id, name, value| {
-            stored.entry(id).or_default().push((name.to_owned(), value.to_owned()));
-            Ok(())
-        })
+        properties::for_many(
+            tx,
+            OwnerKind::Object,
+            ids,
+            self.desk.who.id,
+            |id, name, value| {
+                stored
+                    .entry(id)
+                    .or_default()
+                    .push((name.to_owned(), value.to_owned()));
+                Ok(())
+            },
+        )
         .await
     }
 
     fn write_with(&self, w: &mut Writer, member: &MemberRef<'_>, stored: &Stored) {
         match stored.get(&member.id.0) {
             None => self.write(w, member, &self.common),
-            Some(own) => self.write(w, member, &Loaded { stored: own.clone(), ..self.common.clone() }),
+            Some(own) => self.write(
+                w,
+                member,
+                &Loaded {
+                    stored: own.clone(),
+                    ..self.common.clone()
+                },
+            ),
         }
     }
 
     fn write(&self, w: &mut Writer, member: &MemberRef<'_>, loaded: &Loaded) {
-        let view = View { desk: &self.desk, node: Node::Object(&self.bound, view_of(member)), loaded };
+        let view = View {
+            desk: &self.desk,
+            node: Node::Object(&self.bound, view_of(member)),
+            loaded,
+        };
         open_response(w, &self.base, &encode(member.name));
         self.plan.write_propstats(w, &view);
         w.raw(END_RESPONSE);
@@ -111,7 +142,8 @@ impl Members {
     /// The response of an object that is not there, or not there any more.
     pub fn write_gone(&self, w: &mut Writer, name: &str) {
         open_response(w, &self.base, &encode(name));
-        w.element(&dav::STATUS, "HTTP/1.1 404 Not Found").raw(END_RESPONSE);
+        w.element(&dav::STATUS, "HTTP/1.1 404 Not Found")
+            .raw(END_RESPONSE);
     }
 
     /// Writes one page of changes after `since`, none later than `until` (see `reports::sync`). The number up to which
@@ -155,13 +187,21 @@ impl Members {
     }
 }
 
-async fn each<F>(tx: &mut Tx<'_>, members: &Members, batch: Batch<'_>, with_body: bool, f: F) -> Result<()>
+async fn each<F>(
+    tx: &mut Tx<'_>,
+    members: &Members,
+    batch: Batch<'_>,
+    with_body: bool,
+    f: F,
+) -> Result<()>
 where
     F: FnMut(MemberRef<'_>) -> Result<()> + Send,
 {
     let id = members.bound.calendar.id;
     match batch {
-        Batch::After(after, limit) => objects::page(tx, id, after, limit as i64, with_body, f).await,
+        Batch::After(after, limit) => {
+            objects::page(tx, id, after, limit as i64, with_body, f).await
+        }
         Batch::Names(names) => objects::many(tx, id, names, with_body, f).await,
         Batch::Ids(ids) => objects::by_ids(tx, ids, with_body, f).await,
     }

@@ -13,8 +13,8 @@ pub mod date;
 pub mod error;
 mod export;
 pub mod features;
-pub mod live;
 mod listing;
+pub mod live;
 mod members;
 pub mod methods;
 mod names;
@@ -23,10 +23,10 @@ pub mod reply;
 pub mod reports;
 pub mod request;
 pub mod resource;
-mod update;
 #[cfg(test)]
 mod tests;
 mod tokens;
+mod update;
 mod view;
 
 use std::sync::Arc;
@@ -63,7 +63,10 @@ impl Call {
     }
 
     pub fn form(&self) -> reply::Form {
-        reply::Form { prefer: self.request.prefer, gzip: self.request.gzip }
+        reply::Form {
+            prefer: self.request.prefer,
+            gzip: self.request.gzip,
+        }
     }
 
     /// The address of an object, as answers spell it.
@@ -83,12 +86,20 @@ impl Call {
 
     /// What the door for writes needs.
     pub fn door<'c>(&'c self, rules: &'c Rules) -> objects::Context<'c> {
-        objects::Context { store: &self.app.store, rules, now: self.app.clock.now() }
+        objects::Context {
+            store: &self.app.store,
+            rules,
+            now: self.app.clock.now(),
+        }
     }
 
     pub fn xml_limits(&self) -> crate::xml::Limits {
         let limits = &self.app.config.limits;
-        crate::xml::Limits { bytes: limits.xml_bytes, depth: limits.xml_depth, ..Default::default() }
+        crate::xml::Limits {
+            bytes: limits.xml_bytes,
+            depth: limits.xml_depth,
+            ..Default::default()
+        }
     }
 }
 
@@ -106,8 +117,16 @@ async fn answer(app: &App, who: Who, http: wire::Request) -> Result<Response> {
     let (parts, body) = http.into_parts();
     let body = method.read_body(body, &app.config.limits).await?;
     let request = Request::parse(&parts, |path| app.local(path), &who, body)?;
-    let desk = Desk { who, prefix: app.prefix().to_owned(), limits: app.config.limits.clone() };
-    let call = Call { app: app.clone(), desk: Arc::new(desk), request };
+    let desk = Desk {
+        who,
+        prefix: app.prefix().to_owned(),
+        limits: app.config.limits.clone(),
+    };
+    let call = Call {
+        app: app.clone(),
+        desk: Arc::new(desk),
+        request,
+    };
     (method.run)(call).await
 }
 
@@ -142,7 +161,11 @@ async fn renamed(app: &App, path: &str) -> Option<Response> {
         Path::Root | Path::Principals | Path::Homes => return None,
     };
     let old = name.clone();
-    *name = app.store.peek(|tx| Box::pin(crate::store::principals::renamed(tx, &old))).await.ok()??;
+    *name = app
+        .store
+        .peek(|tx| Box::pin(crate::store::principals::renamed(tx, &old)))
+        .await
+        .ok()??;
     let mut response = Response::new(ReplyBody::Empty);
     *response.status_mut() = StatusCode::MOVED_PERMANENTLY;
     let location = HeaderValue::try_from(format!("{}{}", app.prefix(), place.print())).ok()?;

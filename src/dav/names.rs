@@ -33,13 +33,13 @@ pub mod dav {
 pub mod cal {
     use super::Name;
     names! { caldav:
-        CALENDAR = "calendar", CALENDAR_DATA = "calendar-data", CALENDAR_MULTIGET = "calendar-multiget",
-        CALENDAR_QUERY = "calendar-query", FREE_BUSY_QUERY = "free-busy-query", FILTER = "filter",
-        TIMEZONE = "timezone", TIMEZONE_ID = "timezone-id", TIME_RANGE = "time-range", MKCALENDAR = "mkcalendar",
-        COMP = "comp",
-        SUPPORTED_CALENDAR_COMPONENT_SET = "supported-calendar-component-set",
-        CALENDAR_TIMEZONE = "calendar-timezone", OPAQUE = "opaque", TRANSPARENT = "transparent",
-        }
+    CALENDAR = "calendar", CALENDAR_DATA = "calendar-data", CALENDAR_MULTIGET = "calendar-multiget",
+    CALENDAR_QUERY = "calendar-query", FREE_BUSY_QUERY = "free-busy-query", FILTER = "filter",
+    TIMEZONE = "timezone", TIMEZONE_ID = "timezone-id", TIME_RANGE = "time-range", MKCALENDAR = "mkcalendar",
+    COMP = "comp",
+    SUPPORTED_CALENDAR_COMPONENT_SET = "supported-calendar-component-set",
+    CALENDAR_TIMEZONE = "calendar-timezone", OPAQUE = "opaque", TRANSPARENT = "transparent",
+    }
 }
 
 /// `http://calendarserver.org/ns/`

@@ -26,7 +26,9 @@ impl Asked {
         for child in element.elements() {
             let one = match &child.name {
                 name if *name == dav::PROP => Asked::Props(names_in(child)),
-                name if *name == dav::ALLPROP => Asked::All { include: Vec::new() },
+                name if *name == dav::ALLPROP => Asked::All {
+                    include: Vec::new(),
+                },
                 name if *name == dav::PROPNAME => Asked::Names,
                 name if *name == dav::INCLUDE => {
                     include = names_in(child);
@@ -35,13 +37,17 @@ impl Asked {
                 _ => continue,
             };
             if asked.replace(one).is_some() {
-                return Err(Error::BadRequest("one of prop, allprop and propname".into()));
+                return Err(Error::BadRequest(
+                    "one of prop, allprop and propname".into(),
+                ));
             }
         }
         match asked {
             Some(Asked::All { .. }) => Ok(Asked::All { include }),
             Some(other) => Ok(other),
-            None => Err(Error::BadRequest("prop, allprop or propname is missing".into())),
+            None => Err(Error::BadRequest(
+                "prop, allprop or propname is missing".into(),
+            )),
         }
     }
 }
@@ -78,13 +84,22 @@ pub struct Plan {
 impl Plan {
     /// `data` is the report's calendar-data; without it the name is unknown.
     pub fn new(asked: &Asked, kind: On, minimal: bool, data: Option<CalendarData>) -> Plan {
-        let mut plan =
-            Plan { slots: Vec::new(), all_dead: false, names_only: false, minimal, needs: Needs::NOTHING, data };
+        let mut plan = Plan {
+            slots: Vec::new(),
+            all_dead: false,
+            names_only: false,
+            minimal,
+            needs: Needs::NOTHING,
+            data,
+        };
         match asked {
             Asked::Props(names) => names.iter().for_each(|name| plan.add(name, kind)),
             Asked::All { include } => {
                 plan.all_dead = true;
-                live::LIVE.iter().filter(|prop| prop.in_allprop && prop.on.meets(kind)).for_each(|prop| plan.live(prop));
+                live::LIVE
+                    .iter()
+                    .filter(|prop| prop.in_allprop && prop.on.meets(kind))
+                    .for_each(|prop| plan.live(prop));
                 for name in include {
                     if !plan.has(name) {
                         plan.add(name, kind);
@@ -94,7 +109,10 @@ impl Plan {
             Asked::Names => {
                 plan.all_dead = true;
                 plan.names_only = true;
-                live::LIVE.iter().filter(|prop| prop.on.meets(kind)).for_each(|prop| plan.live(prop));
+                live::LIVE
+                    .iter()
+                    .filter(|prop| prop.on.meets(kind))
+                    .for_each(|prop| plan.live(prop));
             }
         }
         if plan.all_dead {
@@ -113,7 +131,10 @@ impl Plan {
                 }
                 self.slots.push(Slot::Dead(name.clone()));
             }
-            None if *name == cal::CALENDAR_DATA && self.data.is_some() && kind.meets(On::OBJECT) => {
+            None if *name == cal::CALENDAR_DATA
+                && self.data.is_some()
+                && kind.meets(On::OBJECT) =>
+            {
                 self.needs = self.needs.and(Needs::BODY).and(Needs::MEMBER);
                 self.slots.push(Slot::Data);
             }
@@ -151,7 +172,11 @@ impl Plan {
         w.raw("<D:propstat><D:prop>");
         for slot in &self.slots {
             match slot {
-                Slot::Live(prop) if prop.privilege.is_some_and(|needs| !view.privileges().has(needs)) => {
+                Slot::Live(prop)
+                    if prop
+                        .privilege
+                        .is_some_and(|needs| !view.privileges().has(needs)) =>
+                {
                     denied.push(&prop.name);
                 }
                 Slot::Live(prop) => {
@@ -166,7 +191,9 @@ impl Plan {
                     None => missing.push(name),
                 },
                 Slot::Data => {
-                    let (Some(data), Some(object)) = (&self.data, view.object()) else { continue };
+                    let (Some(data), Some(object)) = (&self.data, view.object()) else {
+                        continue;
+                    };
                     match data.write(object.body, w, |w| {
                         w.open(&cal::CALENDAR_DATA);
                     }) {
@@ -194,10 +221,24 @@ impl Plan {
     fn write_live(&self, prop: &'static Prop, w: &mut Writer, view: &View) -> bool {
         use super::view::Out;
         if !self.names_only {
-            return (prop.get)(view, Out { w, name: &prop.name }).is_some();
+            return (prop.get)(
+                view,
+                Out {
+                    w,
+                    name: &prop.name,
+                },
+            )
+            .is_some();
         }
         let mut scratch = Writer::fragment();
-        let there = (prop.get)(view, Out { w: &mut scratch, name: &prop.name }).is_some();
+        let there = (prop.get)(
+            view,
+            Out {
+                w: &mut scratch,
+                name: &prop.name,
+            },
+        )
+        .is_some();
         if there {
             w.empty(&prop.name);
         }
@@ -207,7 +248,9 @@ impl Plan {
     /// Stored properties that no row of the table speaks for.
     fn write_dead(&self, w: &mut Writer, view: &View) {
         for (clark, value) in &view.loaded.stored {
-            let Some(name) = Name::from_clark(clark) else { continue };
+            let Some(name) = Name::from_clark(clark) else {
+                continue;
+            };
             let kind = view.node.kind();
             if self.has(&name) || live::find(&name).is_some_and(|prop| prop.on.meets(kind)) {
                 continue;
@@ -223,13 +266,20 @@ impl Plan {
 /// The frame of a response as markup: it is written ten thousand times in a large answer. Its prefix is declared on the
 /// root of [`super::reply::document`].
 pub fn open_response(w: &mut Writer, base: &str, name: &str) {
-    w.raw("<D:response><D:href>").text(base).raw(name).raw("</D:href>");
+    w.raw("<D:response><D:href>")
+        .text(base)
+        .raw(name)
+        .raw("</D:href>");
 }
 
 pub const END_RESPONSE: &str = "</D:response>";
 
 /// A propstat of empty elements.
-pub fn write_names<'n>(w: &mut Writer, names: impl IntoIterator<Item = &'n &'n Name>, status: &str) {
+pub fn write_names<'n>(
+    w: &mut Writer,
+    names: impl IntoIterator<Item = &'n &'n Name>,
+    status: &str,
+) {
     w.open(&dav::PROPSTAT).open(&dav::PROP);
     for name in names {
         w.empty(name);

@@ -49,7 +49,10 @@ pub struct Form {
 
 /// An empty multistatus document, its prefixes declared.
 pub fn document() -> Writer {
-    Writer::document(&dav::MULTISTATUS, &[Ns::Dav, Ns::CalDav, Ns::CalendarServer, Ns::Apple])
+    Writer::document(
+        &dav::MULTISTATUS,
+        &[Ns::Dav, Ns::CalDav, Ns::CalendarServer, Ns::Apple],
+    )
 }
 
 /// The answer made of all pages.
@@ -58,13 +61,20 @@ pub async fn stream(form: Form, mut pages: impl Pages) -> Result<Response> {
     if fill(&mut pages, &mut w).await? == Next::Done {
         return Ok(whole(form, w));
     }
-    let state = Running { w: Some(w), pages, coder: form.gzip.then(Coder::new) };
+    let state = Running {
+        w: Some(w),
+        pages,
+        coder: form.gzip.then(Coder::new),
+    };
     let frames = futures_util::stream::try_unfold(state, Running::step);
     let mut response = error::xml(Vec::new());
     *response.body_mut() = ReplyBody::stream(StreamBody::new(frames));
     *response.status_mut() = StatusCode::MULTI_STATUS;
     let headers = response.headers_mut();
-    headers.insert(header::VARY, HeaderValue::from_static("Accept-Encoding, Prefer, Brief"));
+    headers.insert(
+        header::VARY,
+        HeaderValue::from_static("Accept-Encoding, Prefer, Brief"),
+    );
     if form.gzip {
         headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
     }
@@ -98,7 +108,9 @@ fn applied(response: &mut Response, form: Form) {
         (false, true) => "depth-noroot",
         (true, true) => "return=minimal, depth-noroot",
     };
-    response.headers_mut().insert("preference-applied", HeaderValue::from_static(value));
+    response
+        .headers_mut()
+        .insert("preference-applied", HeaderValue::from_static(value));
 }
 
 /// An answer of which a part was sent.
@@ -112,7 +124,9 @@ struct Running<P> {
 impl<P: Pages> Running<P> {
     /// The next piece, and the rest. The first piece is the page that was written before it was known that there are more.
     async fn step(mut self) -> Result<Option<(Frame<Bytes>, Self)>, BoxError> {
-        let Some(mut w) = self.w.take() else { return Ok(None) };
+        let Some(mut w) = self.w.take() else {
+            return Ok(None);
+        };
         if w.is_empty() {
             let next = fill(&mut self.pages, &mut w).await.inspect_err(|why| {
                 tracing::warn!(reason = %why, "an answer broke off");
@@ -173,21 +187,35 @@ mod tests {
                     w.element(&dav::RESPONSE, &n.to_string().repeat(PIECE / 3));
                 }
                 self.0 = until;
-                Ok(if until == self.1 { Next::Done } else { Next::More })
+                Ok(if until == self.1 {
+                    Next::Done
+                } else {
+                    Next::More
+                })
             })
         }
     }
 
     async fn answer(count: usize, gzip: bool) -> (http::HeaderMap, Vec<u8>, bool) {
-        let form = Form { gzip, ..Form::default() };
+        let form = Form {
+            gzip,
+            ..Form::default()
+        };
         let response = stream(form, Count(0, count)).await.unwrap();
         let (parts, body) = response.into_parts();
         let streamed = matches!(body, ReplyBody::Stream(_));
-        (parts.headers, body.collect().await.unwrap().to_bytes().to_vec(), streamed)
+        (
+            parts.headers,
+            body.collect().await.unwrap().to_bytes().to_vec(),
+            streamed,
+        )
     }
 
     fn responses(body: &[u8]) -> usize {
-        crate::xml::read(body, &crate::xml::Limits::default()).unwrap().elements().count()
+        crate::xml::read(body, &crate::xml::Limits::default())
+            .unwrap()
+            .elements()
+            .count()
     }
 
     #[tokio::test]
@@ -206,7 +234,9 @@ mod tests {
         let (headers, body, _) = answer(10, true).await;
         assert_eq!(headers["content-encoding"], "gzip");
         let mut plain = Vec::new();
-        flate2::read::GzDecoder::new(&body[..]).read_to_end(&mut plain).unwrap();
+        flate2::read::GzDecoder::new(&body[..])
+            .read_to_end(&mut plain)
+            .unwrap();
         assert_eq!(responses(&plain), 10);
     }
 }

@@ -52,7 +52,12 @@ pub struct Request {
 
 impl Request {
     /// Reads the headers. `local` takes the path prefix of the public address off a path.
-    pub fn parse(parts: &Parts, local: impl Fn(&str) -> &str, who: &Who, body: Bytes) -> Result<Request> {
+    pub fn parse(
+        parts: &Parts,
+        local: impl Fn(&str) -> &str,
+        who: &Who,
+        body: Bytes,
+    ) -> Result<Request> {
         let headers = &parts.headers;
         let place = Place::parse(local(parts.uri.path()), who).ok_or(Error::NotFound)?;
         let (depth, noroot) = depth(headers)?;
@@ -80,28 +85,43 @@ impl Request {
             return Ok(None);
         }
         if let Some(media) = self.media_type.as_deref()
-            && !(media.ends_with("/xml") || media.ends_with("+xml") || LOOSE_XML_TYPES.contains(&media))
+            && !(media.ends_with("/xml")
+                || media.ends_with("+xml")
+                || LOOSE_XML_TYPES.contains(&media))
         {
-            return Err(Error::UnsupportedMediaType(format!("{media}: this method takes application/xml")));
+            return Err(Error::UnsupportedMediaType(format!(
+                "{media}: this method takes application/xml"
+            )));
         }
-        xml::read(&self.body, limits).map(Some).map_err(|fault| match fault.kind {
-            XmlErrorKind::TooLarge => Error::TooLarge(format!("request body: {fault}")),
-            _ => Error::BadRequest(format!("request body: {fault}")),
-        })
+        xml::read(&self.body, limits)
+            .map(Some)
+            .map_err(|fault| match fault.kind {
+                XmlErrorKind::TooLarge => Error::TooLarge(format!("request body: {fault}")),
+                _ => Error::BadRequest(format!("request body: {fault}")),
+            })
     }
 
     /// The body as XML with this root element.
     pub fn document(&self, limits: &xml::Limits, root: &xml::Name) -> Result<Element> {
-        let document = self.xml(limits)?.ok_or_else(|| Error::BadRequest(format!("the body must be a {root}")))?;
+        let document = self
+            .xml(limits)?
+            .ok_or_else(|| Error::BadRequest(format!("the body must be a {root}")))?;
         if document.name != *root {
-            return Err(Error::BadRequest(format!("the body must be a {root}, not a {}", document.name)));
+            return Err(Error::BadRequest(format!(
+                "the body must be a {root}, not a {}",
+                document.name
+            )));
         }
         Ok(document)
     }
 }
 
 /// What HTTP libraries put on an XML body when nobody tells them better.
-const LOOSE_XML_TYPES: [&str; 3] = ["text/plain", "application/x-www-form-urlencoded", "application/octet-stream"];
+const LOOSE_XML_TYPES: [&str; 3] = [
+    "text/plain",
+    "application/x-www-form-urlencoded",
+    "application/octet-stream",
+];
 
 fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     headers.get(name)?.to_str().ok().map(str::trim)
@@ -109,7 +129,9 @@ fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
 
 /// The depth, and whether the collection itself is to be left out (`1,noroot`, older than RFC 8144).
 fn depth(headers: &HeaderMap) -> Result<(Option<Depth>, bool)> {
-    let Some(value) = text(headers, "depth") else { return Ok((None, false)) };
+    let Some(value) = text(headers, "depth") else {
+        return Ok((None, false));
+    };
     let (depth, noroot) = match value.split_once(',') {
         Some((depth, rest)) => (depth.trim(), rest.trim().eq_ignore_ascii_case("noroot")),
         None => (value, false),
@@ -134,23 +156,39 @@ fn overwrite(headers: &HeaderMap) -> Result<bool> {
 
 /// The path of `Destination`. Its authority is not compared: behind a proxy we may not know our own, and a
 /// destination on another server would have to name an address of ours all the same.
-fn destination(headers: &HeaderMap, local: impl Fn(&str) -> &str, who: &Who) -> Result<Option<Path>> {
-    let Some(value) = text(headers, "destination") else { return Ok(None) };
+fn destination(
+    headers: &HeaderMap,
+    local: impl Fn(&str) -> &str,
+    who: &Who,
+) -> Result<Option<Path>> {
+    let Some(value) = text(headers, "destination") else {
+        return Ok(None);
+    };
     let uri: http::Uri = value
         .parse()
         .map_err(|_| Error::BadRequest("header Destination: not an address".into()))?;
     match Place::parse(local(uri.path()), who) {
         Some(place) => Ok(Some(place.path)),
-        None => Err(Error::Forbidden(format!("{}: outside of the calendar space", uri.path()))),
+        None => Err(Error::Forbidden(format!(
+            "{}: outside of the calendar space",
+            uri.path()
+        ))),
     }
 }
 
 fn prefer(headers: &HeaderMap) -> Prefer {
     let mut prefer = Prefer::default();
-    for value in headers.get_all("prefer").iter().filter_map(|value| value.to_str().ok()) {
+    for value in headers
+        .get_all("prefer")
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+    {
         for preference in value.split(',') {
             let token = preference.split(';').next().unwrap_or_default();
-            let token: String = token.chars().filter(|c| !matches!(c, ' ' | '\t' | '"')).collect();
+            let token: String = token
+                .chars()
+                .filter(|c| !matches!(c, ' ' | '\t' | '"'))
+                .collect();
             match token.to_ascii_lowercase().as_str() {
                 "return=minimal" | "return-minimal" => prefer.minimal = true,
                 "return=representation" | "return-representation" => prefer.representation = true,
@@ -168,7 +206,12 @@ fn prefer(headers: &HeaderMap) -> Prefer {
 }
 
 fn essence(content_type: &str) -> String {
-    content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
+    content_type
+        .split(';')
+        .next()
+        .unwrap_or_default()
+        .trim()
+        .to_ascii_lowercase()
 }
 
 fn charset(content_type: &str) -> Option<String> {
@@ -202,7 +245,12 @@ mod tests {
         for (name, value) in headers {
             http = http.header(*name, *value);
         }
-        let who = Who { id: PrincipalId(1), name: "anna".into(), admin: false, scopes: Scopes::ALL };
+        let who = Who {
+            id: PrincipalId(1),
+            name: "anna".into(),
+            admin: false,
+            scopes: Scopes::ALL,
+        };
         let (parts, ()) = http.body(()).unwrap().into_parts();
         Request::parse(&parts, |path| path, &who, Bytes::new())
     }
@@ -216,7 +264,11 @@ mod tests {
             ("1,noroot", Depth::One, true),
         ] {
             let request = request(&[("Depth", value)]).unwrap();
-            assert_eq!((request.depth, request.prefer.noroot), (Some(want), noroot), "{value}");
+            assert_eq!(
+                (request.depth, request.prefer.noroot),
+                (Some(want), noroot),
+                "{value}"
+            );
         }
         assert!(request(&[("Depth", "2")]).is_err());
         assert_eq!(request(&[]).unwrap().depth, None);
@@ -227,22 +279,40 @@ mod tests {
         for (name, value, minimal, representation, noroot) in [
             ("Prefer", "return=minimal", true, false, false),
             ("Prefer", "return-minimal", true, false, false),
-            ("Prefer", "depth-noroot, return=\"minimal\"; foo=bar", true, false, true),
+            (
+                "Prefer",
+                "depth-noroot, return=\"minimal\"; foo=bar",
+                true,
+                false,
+                true,
+            ),
             ("Prefer", "return=representation", false, true, false),
             ("Prefer", "respond-async", false, false, false),
             ("Brief", "t", true, false, false),
             ("Brief", "f", false, false, false),
         ] {
             let prefer = request(&[(name, value)]).unwrap().prefer;
-            assert_eq!(prefer, Prefer { minimal, representation, noroot }, "{name}: {value}");
+            assert_eq!(
+                prefer,
+                Prefer {
+                    minimal,
+                    representation,
+                    noroot
+                },
+                "{name}: {value}"
+            );
         }
     }
 
     #[test]
     fn destinations_are_absolute_or_paths_and_stay_inside() {
-        let there = |value| request(&[("Destination", value)]).map(|r| r.destination.map(|p| p.print()));
+        let there =
+            |value| request(&[("Destination", value)]).map(|r| r.destination.map(|p| p.print()));
         let want = Some("/dav/calendars/anna/b/c%40d.ics".to_owned());
-        assert_eq!(there("http://localhost:8008/dav/calendars/anna/b/c@d.ics").unwrap(), want);
+        assert_eq!(
+            there("http://localhost:8008/dav/calendars/anna/b/c@d.ics").unwrap(),
+            want
+        );
         assert_eq!(there("/dav/calendars/anna/b/c%40d.ics").unwrap(), want);
         assert!(matches!(there("/etc/passwd"), Err(Error::Forbidden(_))));
         assert!(matches!(there("::"), Err(Error::BadRequest(_))));
@@ -257,8 +327,15 @@ mod tests {
         ])
         .unwrap();
         assert!(!all.overwrite && all.gzip);
-        assert_eq!((all.media_type.as_deref(), all.charset.as_deref()), (Some("text/calendar"), Some("utf-8")));
-        assert!(!request(&[("Accept-Encoding", "gzip;q=0, identity")]).unwrap().gzip);
+        assert_eq!(
+            (all.media_type.as_deref(), all.charset.as_deref()),
+            (Some("text/calendar"), Some("utf-8"))
+        );
+        assert!(
+            !request(&[("Accept-Encoding", "gzip;q=0, identity")])
+                .unwrap()
+                .gzip
+        );
         assert!(request(&[("Overwrite", "maybe")]).is_err());
     }
 }

@@ -5,7 +5,8 @@
 
 use super::view::{Desk, Loaded, Needs, Node, ObjectView, On};
 use crate::model::{
-    Bound, Error, Path, Precondition, Principal, Privilege, Privileges, Readable, Result, StoredObject, Who, access,
+    Bound, Error, Path, Precondition, Principal, Privilege, Privileges, Readable, Result,
+    StoredObject, Who, access,
 };
 use crate::store::{Tx, calendars, objects, principals, properties};
 
@@ -24,13 +25,24 @@ impl Place {
             return Some(Place { path, alias: None });
         }
         let mut parts = path.split('/').filter(|part| !part.is_empty());
-        let path_meant = match (parts.next(), parts.next(), parts.next(), parts.next(), parts.next()) {
+        let path_meant = match (
+            parts.next(),
+            parts.next(),
+            parts.next(),
+            parts.next(),
+            parts.next(),
+        ) {
             (None, ..) => Path::Root,
             (Some("principals"), None, ..) => Path::Principals,
-            (Some("calendar"), Some("dav"), Some(_), Some("user"), None) => Path::Principal(who.name.clone()),
+            (Some("calendar"), Some("dav"), Some(_), Some("user"), None) => {
+                Path::Principal(who.name.clone())
+            }
             _ => return None,
         };
-        Some(Place { path: path_meant, alias: Some(path.to_owned()) })
+        Some(Place {
+            path: path_meant,
+            alias: Some(path.to_owned()),
+        })
     }
 
     /// The address as answers spell it.
@@ -127,24 +139,35 @@ pub async fn load(tx: &mut Tx<'_>, who: &Who, path: &Path) -> Result<Resource> {
         }
         Path::Inbox(name) => Resource::Inbox(own(tx, who, name).await?, Privileges::ALL),
         Path::Outbox(name) => Resource::Outbox(own(tx, who, name).await?, Privileges::ALL),
-        Path::Notifications(name) => Resource::Notifications(own(tx, who, name).await?, Privileges::ALL),
+        Path::Notifications(name) => {
+            Resource::Notifications(own(tx, who, name).await?, Privileges::ALL)
+        }
         Path::Calendar { name, slug } => Resource::Calendar(calendar(tx, who, name, slug).await?),
         Path::Object { name, slug, object } => {
             let bound = calendar(tx, who, name, slug).await?;
-            let found = objects::get(tx, bound.calendar.id, object).await?.ok_or(Error::NotFound)?;
+            let found = objects::get(tx, bound.calendar.id, object)
+                .await?
+                .ok_or(Error::NotFound)?;
             Resource::Object(bound, found)
         }
     })
 }
 
 async fn principal(tx: &mut Tx<'_>, name: &str) -> Result<Principal> {
-    principals::find(tx, name).await?.filter(|found| found.disabled.is_none()).ok_or(Error::NotFound)
+    principals::find(tx, name)
+        .await?
+        .filter(|found| found.disabled.is_none())
+        .ok_or(Error::NotFound)
 }
 
 /// The principal, when it is the person asking.
 async fn own(tx: &mut Tx<'_>, who: &Who, name: &str) -> Result<Principal> {
     let found = principal(tx, name).await?;
-    if found.id == who.id { Ok(found) } else { Err(Error::NotFound) }
+    if found.id == who.id {
+        Ok(found)
+    } else {
+        Err(Error::NotFound)
+    }
 }
 
 /// A home that is one's own, or that has a calendar which one may see.
@@ -169,8 +192,15 @@ pub fn can_read(bound: &Bound) -> bool {
 }
 
 /// A calendar that the person may read.
-pub async fn calendar(tx: &mut Tx<'_>, who: &Who, home: &str, slug: &str) -> Result<Readable<Bound>> {
-    let bound = calendars::find(tx, who.id, home, slug).await?.ok_or(Error::NotFound)?;
+pub async fn calendar(
+    tx: &mut Tx<'_>,
+    who: &Who,
+    home: &str,
+    slug: &str,
+) -> Result<Readable<Bound>> {
+    let bound = calendars::find(tx, who.id, home, slug)
+        .await?
+        .ok_or(Error::NotFound)?;
     access::readable(bound, who)
 }
 
@@ -191,11 +221,19 @@ pub fn demand(may: Privileges, needs: Privilege) -> Result<()> {
         return Ok(());
     }
     let needs = Privileges::NONE.with(needs);
-    Err(Error::precondition(Precondition::NeedPrivileges { needs }, "you may not do this here"))
+    Err(Error::precondition(
+        Precondition::NeedPrivileges { needs },
+        "you may not do this here",
+    ))
 }
 
 /// Loads what `needs` says beside the resource: one query a need.
-pub async fn load_extra(tx: &mut Tx<'_>, who: &Who, node: &Node<'_>, needs: Needs) -> Result<Loaded> {
+pub async fn load_extra(
+    tx: &mut Tx<'_>,
+    who: &Who,
+    node: &Node<'_>,
+    needs: Needs,
+) -> Result<Loaded> {
     let mut loaded = Loaded::default();
     if needs.has(Needs::STORED)
         && let Some((kind, id)) = owner(node)
@@ -214,11 +252,16 @@ pub async fn load_extra(tx: &mut Tx<'_>, who: &Who, node: &Node<'_>, needs: Need
         Node::Home(principal, _) => {
             if needs.has(Needs::USAGE) {
                 let all = calendars::list(tx, who.id, &principal.name).await?;
-                loaded.used_bytes =
-                    all.iter().filter(|bound| bound.calendar.owner == principal.id).map(|bound| bound.calendar.bytes).sum();
+                loaded.used_bytes = all
+                    .iter()
+                    .filter(|bound| bound.calendar.owner == principal.id)
+                    .map(|bound| bound.calendar.bytes)
+                    .sum();
             }
             if needs.has(Needs::HOME_STATE) {
-                loaded.home_token = super::reports::home::token(tx, who, principal).await?.print();
+                loaded.home_token = super::reports::home::token(tx, who, principal)
+                    .await?
+                    .print();
             }
         }
         Node::Calendar(bound) | Node::Object(bound, _) if needs.has(Needs::GRANTS) => {
@@ -232,11 +275,17 @@ pub async fn load_extra(tx: &mut Tx<'_>, who: &Who, node: &Node<'_>, needs: Need
 /// Name and level of those who have rights on a calendar beside its owner.
 pub async fn grants(tx: &mut Tx<'_>, bound: &Bound) -> Result<Vec<(String, i64)>> {
     let grants = calendars::grants(tx, bound.calendar.id).await?;
-    Ok(grants.into_iter().map(|(principal, level)| (principal.name, level)).collect())
+    Ok(grants
+        .into_iter()
+        .map(|(principal, level)| (principal.name, level))
+        .collect())
 }
 
 fn names(principals: Vec<Principal>) -> Vec<String> {
-    principals.into_iter().map(|principal| principal.name).collect()
+    principals
+        .into_iter()
+        .map(|principal| principal.name)
+        .collect()
 }
 
 /// Under which kind and id the properties of a resource are stored; `None`: nothing can be.
@@ -261,17 +310,31 @@ mod tests {
 
     #[test]
     fn addresses_that_apples_clients_try_mean_something() {
-        let who = Who { id: PrincipalId(1), name: "anna".into(), admin: false, scopes: access::Scopes::ALL };
+        let who = Who {
+            id: PrincipalId(1),
+            name: "anna".into(),
+            admin: false,
+            scopes: access::Scopes::ALL,
+        };
         for (asked, meant) in [
             ("/", Some("/dav/")),
             ("/principals/", Some("/dav/principals/")),
             ("/principals", Some("/dav/principals/")),
-            ("/calendar/dav/someone%40example.org/user/", Some("/dav/principals/anna/")),
+            (
+                "/calendar/dav/someone%40example.org/user/",
+                Some("/dav/principals/anna/"),
+            ),
             ("/dav/calendars/anna/", Some("/dav/calendars/anna/")),
             ("/principals/users/", None),
             ("/favicon.ico", None),
         ] {
-            assert_eq!(Place::parse(asked, &who).map(|place| place.path.print()).as_deref(), meant, "{asked}");
+            assert_eq!(
+                Place::parse(asked, &who)
+                    .map(|place| place.path.print())
+                    .as_deref(),
+                meant,
+                "{asked}"
+            );
         }
     }
 }

@@ -42,7 +42,11 @@ pub struct Seen {
 
 impl Home {
     pub fn of(home: PrincipalId, seq: i64, calendars: impl IntoIterator<Item = Seen>) -> Home {
-        Home { home: home.0, seq, calendars: calendars.into_iter().collect() }
+        Home {
+            home: home.0,
+            seq,
+            calendars: calendars.into_iter().collect(),
+        }
     }
 
     /// `data:,h7_12/3.40.2/9.1.0`
@@ -63,12 +67,20 @@ impl Home {
         for part in parts {
             let mut numbers = part.split('.');
             let mut next = || number(numbers.next()?);
-            calendars.push(Seen { id: next()?, seq: next()?, props_seq: next()? });
+            calendars.push(Seen {
+                id: next()?,
+                seq: next()?,
+                props_seq: next()?,
+            });
             if numbers.next().is_some() {
                 return None;
             }
         }
-        Some(Home { home: number(home)?, seq: number(seq)?, calendars })
+        Some(Home {
+            home: number(home)?,
+            seq: number(seq)?,
+            calendars,
+        })
     }
 
     pub fn seen(&self, id: CalendarId) -> Option<&Seen> {
@@ -78,7 +90,9 @@ impl Home {
 
 /// Digits only: what we never wrote is not a token of ours.
 fn number(text: &str) -> Option<i64> {
-    text.bytes().all(|b| b.is_ascii_digit()).then(|| text.parse().ok())?
+    text.bytes()
+        .all(|b| b.is_ascii_digit())
+        .then(|| text.parse().ok())?
 }
 
 #[cfg(test)]
@@ -87,19 +101,61 @@ mod tests {
 
     #[test]
     fn tokens_read_back() {
-        assert_eq!(calendar(&of_calendar(CalendarId(7), 41)), Some((CalendarId(7), 41)));
-        let home = Home::of(PrincipalId(2), 5, [Seen { id: 7, seq: 41, props_seq: 3 }, Seen { id: 9, seq: 0, props_seq: 0 }]);
+        assert_eq!(
+            calendar(&of_calendar(CalendarId(7), 41)),
+            Some((CalendarId(7), 41))
+        );
+        let home = Home::of(
+            PrincipalId(2),
+            5,
+            [
+                Seen {
+                    id: 7,
+                    seq: 41,
+                    props_seq: 3,
+                },
+                Seen {
+                    id: 9,
+                    seq: 0,
+                    props_seq: 0,
+                },
+            ],
+        );
         assert_eq!(home.print(), "data:,h2_5/7.41.3/9.0.0");
         assert_eq!(Home::parse(&home.print()), Some(home));
-        assert_eq!(Home::parse("data:,h2_0"), Some(Home { home: 2, ..Home::default() }));
+        assert_eq!(
+            Home::parse("data:,h2_0"),
+            Some(Home {
+                home: 2,
+                ..Home::default()
+            })
+        );
     }
 
     #[test]
     fn what_we_never_wrote_is_no_token() {
-        for bad in ["", "x", "data:,", "data:,1", "data:,1_", "data:,_1", "data:,-1_2", "data:,+1_2", "data:,h1_2", "data:,1_99999999999999999999"] {
+        for bad in [
+            "",
+            "x",
+            "data:,",
+            "data:,1",
+            "data:,1_",
+            "data:,_1",
+            "data:,-1_2",
+            "data:,+1_2",
+            "data:,h1_2",
+            "data:,1_99999999999999999999",
+        ] {
             assert_eq!(calendar(bad), None, "{bad}");
         }
-        for bad in ["data:,1_2", "data:,h1", "data:,h1_2/", "data:,h1_2/3.4", "data:,h1_2/3.4.5.6", "data:,h1_2/3.4.x"] {
+        for bad in [
+            "data:,1_2",
+            "data:,h1",
+            "data:,h1_2/",
+            "data:,h1_2/3.4",
+            "data:,h1_2/3.4.5.6",
+            "data:,h1_2/3.4.x",
+        ] {
             assert_eq!(Home::parse(bad), None, "{bad}");
         }
     }

@@ -31,11 +31,16 @@ pub fn read(document: &Element) -> Result<Vec<Instruction>> {
         }
         for property in block.children_named(&dav::PROP).flat_map(Element::elements) {
             all.retain(|earlier| earlier.name != property.name);
-            all.push(Instruction { name: property.name.clone(), value: set.then(|| property.clone()) });
+            all.push(Instruction {
+                name: property.name.clone(),
+                value: set.then(|| property.clone()),
+            });
         }
     }
     if all.is_empty() && document.name == dav::PROPERTYUPDATE {
-        return Err(Error::BadRequest("propertyupdate without an instruction".into()));
+        return Err(Error::BadRequest(
+            "propertyupdate without an instruction".into(),
+        ));
     }
     Ok(all)
 }
@@ -52,7 +57,10 @@ pub fn judge(instructions: Vec<Instruction>, kind: On, property_bytes: usize) ->
         .into_iter()
         .map(|instruction| {
             let outcome = judge_one(&instruction, kind, property_bytes);
-            Judged { instruction, outcome }
+            Judged {
+                instruction,
+                outcome,
+            }
         })
         .collect()
 }
@@ -60,7 +68,9 @@ pub fn judge(instructions: Vec<Instruction>, kind: On, property_bytes: usize) ->
 fn judge_one(instruction: &Instruction, kind: On, property_bytes: usize) -> Result<Change> {
     let value = instruction.value.as_ref();
     if value.is_some_and(|value| size(value) > property_bytes) {
-        return Err(Error::TooLarge(format!("over {property_bytes} bytes (limits.property_bytes)")));
+        return Err(Error::TooLarge(format!(
+            "over {property_bytes} bytes (limits.property_bytes)"
+        )));
     }
     match live::find(&instruction.name) {
         None => Ok(Change::Keep),
@@ -83,7 +93,13 @@ fn size(element: &Element) -> usize {
         Node::Text(text) => text.len(),
         Node::Element(element) => size(element),
     });
-    element.name.local.len() + element.attrs.iter().map(|attr| attr.value.len()).sum::<usize>() + inside.sum::<usize>()
+    element.name.local.len()
+        + element
+            .attrs
+            .iter()
+            .map(|attr| attr.value.len())
+            .sum::<usize>()
+        + inside.sum::<usize>()
 }
 
 /// Whether each person has a value of their own.
@@ -106,7 +122,11 @@ pub struct Target {
 
 /// Carries the changes out. Every outcome has to be good.
 pub async fn apply(tx: &mut Tx<'_>, target: Target, judged: &[Judged], now: i64) -> Result<()> {
-    for Judged { instruction, outcome } in judged {
+    for Judged {
+        instruction,
+        outcome,
+    } in judged
+    {
         let Ok(change) = outcome else { continue };
         apply_one(tx, target, instruction, change, now).await?;
     }
@@ -116,11 +136,23 @@ pub async fn apply(tx: &mut Tx<'_>, target: Target, judged: &[Judged], now: i64)
     Ok(())
 }
 
-async fn apply_one(tx: &mut Tx<'_>, target: Target, instruction: &Instruction, change: &Change, now: i64) -> Result<()> {
+async fn apply_one(
+    tx: &mut Tx<'_>,
+    target: Target,
+    instruction: &Instruction,
+    change: &Change,
+    now: i64,
+) -> Result<()> {
     let calendar = CalendarId(target.id);
     match change {
-        Change::Keep if target.kind == OwnerKind::Principal && instruction.name == dav::DISPLAYNAME => {
-            let name = instruction.value.as_ref().map(Element::trimmed_text).unwrap_or_default();
+        Change::Keep
+            if target.kind == OwnerKind::Principal && instruction.name == dav::DISPLAYNAME =>
+        {
+            let name = instruction
+                .value
+                .as_ref()
+                .map(Element::trimmed_text)
+                .unwrap_or_default();
             return principals::set_display_name(tx, PrincipalId(target.id), &name).await;
         }
         Change::Keep => {}
@@ -130,28 +162,53 @@ async fn apply_one(tx: &mut Tx<'_>, target: Target, instruction: &Instruction, c
             properties::remove(tx, target.kind, target.id, PrincipalId(0), &text).await?;
             return calendars::set_timezone(tx, calendar, zone, now).await;
         }
-        Change::Transparent(yes) => return calendars::set_transparent(tx, calendar, *yes, now).await,
+        Change::Transparent(yes) => {
+            return calendars::set_transparent(tx, calendar, *yes, now).await;
+        }
     }
-    let whose = target.own.filter(|_| is_personal(&instruction.name)).unwrap_or(PrincipalId(0));
+    let whose = target
+        .own
+        .filter(|_| is_personal(&instruction.name))
+        .unwrap_or(PrincipalId(0));
     let name = instruction.name.to_string();
     match &instruction.value {
-        Some(value) => properties::set(tx, target.kind, target.id, whose, &name, &value.to_xml_string()).await,
-        None => properties::remove(tx, target.kind, target.id, whose, &name).await.map(drop),
+        Some(value) => {
+            properties::set(
+                tx,
+                target.kind,
+                target.id,
+                whose,
+                &name,
+                &value.to_xml_string(),
+            )
+            .await
+        }
+        None => properties::remove(tx, target.kind, target.id, whose, &name)
+            .await
+            .map(drop),
     }
 }
 
 /// The propstats of an answer: all 200, or what failed by its status and the rest 424.
 pub fn write_propstats(w: &mut Writer, judged: &[Judged]) {
     if all_good(judged) {
-        return write_one(w, judged.iter().map(|one| &one.instruction.name), StatusCode::OK, None);
+        return write_one(
+            w,
+            judged.iter().map(|one| &one.instruction.name),
+            StatusCode::OK,
+            None,
+        );
     }
     for one in judged {
         if let Err(why) = &one.outcome {
             write_one(w, [&one.instruction.name], failure(why), Some(why));
         }
     }
-    let fine: Vec<&Name> =
-        judged.iter().filter(|one| one.outcome.is_ok()).map(|one| &one.instruction.name).collect();
+    let fine: Vec<&Name> = judged
+        .iter()
+        .filter(|one| one.outcome.is_ok())
+        .map(|one| &one.instruction.name)
+        .collect();
     if !fine.is_empty() {
         write_one(w, fine, StatusCode::FAILED_DEPENDENCY, None);
     }
@@ -165,13 +222,21 @@ pub fn failure(why: &Error) -> StatusCode {
     }
 }
 
-fn write_one<'n>(w: &mut Writer, names: impl IntoIterator<Item = &'n Name>, status: StatusCode, why: Option<&Error>) {
+fn write_one<'n>(
+    w: &mut Writer,
+    names: impl IntoIterator<Item = &'n Name>,
+    status: StatusCode,
+    why: Option<&Error>,
+) {
     w.open(&dav::PROPSTAT).open(&dav::PROP);
     for name in names {
         w.empty(name);
     }
     let reason = status.canonical_reason().unwrap_or_default();
-    w.close().element(&dav::STATUS, &format!("HTTP/1.1 {} {reason}", status.as_u16()));
+    w.close().element(
+        &dav::STATUS,
+        &format!("HTTP/1.1 {} {reason}", status.as_u16()),
+    );
     if let Some(why) = why {
         if let Error::Precondition { is, .. } = why {
             w.open(&dav::ERROR);
@@ -202,22 +267,46 @@ mod tests {
     #[test]
     fn instructions_are_judged_by_the_property_table() {
         for (inside, want) in [
-            ("<D:set><D:prop><x:any>1</x:any></D:prop></D:set>", Some(Change::Keep)),
-            ("<D:set><D:prop><D:displayname>a</D:displayname></D:prop></D:set>", Some(Change::Keep)),
-            ("<D:remove><D:prop><D:displayname/></D:prop></D:remove>", Some(Change::Keep)),
-            ("<D:set><D:prop><D:getetag>a</D:getetag></D:prop></D:set>", None),
-            ("<D:remove><D:prop><D:resourcetype/></D:prop></D:remove>", None),
+            (
+                "<D:set><D:prop><x:any>1</x:any></D:prop></D:set>",
+                Some(Change::Keep),
+            ),
+            (
+                "<D:set><D:prop><D:displayname>a</D:displayname></D:prop></D:set>",
+                Some(Change::Keep),
+            ),
+            (
+                "<D:remove><D:prop><D:displayname/></D:prop></D:remove>",
+                Some(Change::Keep),
+            ),
+            (
+                "<D:set><D:prop><D:getetag>a</D:getetag></D:prop></D:set>",
+                None,
+            ),
+            (
+                "<D:remove><D:prop><D:resourcetype/></D:prop></D:remove>",
+                None,
+            ),
             (
                 "<D:set><D:prop><C:schedule-calendar-transp><C:transparent/></C:schedule-calendar-transp></D:prop></D:set>",
                 Some(Change::Transparent(true)),
             ),
-            ("<D:set><D:prop><C:schedule-calendar-transp><x:y/></C:schedule-calendar-transp></D:prop></D:set>", None),
+            (
+                "<D:set><D:prop><C:schedule-calendar-transp><x:y/></C:schedule-calendar-transp></D:prop></D:set>",
+                None,
+            ),
         ] {
             let judged = update(inside);
             assert_eq!(judged[0].outcome.as_ref().ok(), want.as_ref(), "{inside}");
         }
-        let long = format!("<D:set><D:prop><x:any>{}</x:any></D:prop></D:set>", "a".repeat(101));
-        assert_eq!(failure(update(&long)[0].outcome.as_ref().unwrap_err()), StatusCode::INSUFFICIENT_STORAGE);
+        let long = format!(
+            "<D:set><D:prop><x:any>{}</x:any></D:prop></D:set>",
+            "a".repeat(101)
+        );
+        assert_eq!(
+            failure(update(&long)[0].outcome.as_ref().unwrap_err()),
+            StatusCode::INSUFFICIENT_STORAGE
+        );
     }
 
     #[test]
@@ -225,8 +314,22 @@ mod tests {
         let judged = update(
             "<D:set><D:prop><x:a>1</x:a><x:b/></D:prop></D:set><D:remove><D:prop><x:a/></D:prop></D:remove>",
         );
-        let names: Vec<_> = judged.iter().map(|one| (one.instruction.name.to_string(), one.instruction.value.is_some())).collect();
-        assert_eq!(names, [("{urn:x}b".to_string(), true), ("{urn:x}a".to_string(), false)]);
+        let names: Vec<_> = judged
+            .iter()
+            .map(|one| {
+                (
+                    one.instruction.name.to_string(),
+                    one.instruction.value.is_some(),
+                )
+            })
+            .collect();
+        assert_eq!(
+            names,
+            [
+                ("{urn:x}b".to_string(), true),
+                ("{urn:x}a".to_string(), false)
+            ]
+        );
     }
 
     #[test]
@@ -241,13 +344,34 @@ mod tests {
         let seen: Vec<_> = root
             .elements()
             .map(|propstat| {
-                let name = propstat.child(&dav::PROP).unwrap().elements().next().unwrap().name.local.to_string();
+                let name = propstat
+                    .child(&dav::PROP)
+                    .unwrap()
+                    .elements()
+                    .next()
+                    .unwrap()
+                    .name
+                    .local
+                    .to_string();
                 (name, propstat.child(&dav::STATUS).unwrap().text())
             })
             .collect();
-        assert_eq!(seen[0], ("getetag".to_string(), "HTTP/1.1 403 Forbidden".to_string()));
-        assert_eq!(seen[1], ("displayname".to_string(), "HTTP/1.1 424 Failed Dependency".to_string()));
+        assert_eq!(
+            seen[0],
+            ("getetag".to_string(), "HTTP/1.1 403 Forbidden".to_string())
+        );
+        assert_eq!(
+            seen[1],
+            (
+                "displayname".to_string(),
+                "HTTP/1.1 424 Failed Dependency".to_string()
+            )
+        );
         let error = root.elements().next().unwrap().child(&dav::ERROR).unwrap();
-        assert!(error.child(&Name::dav("cannot-modify-protected-property")).is_some());
+        assert!(
+            error
+                .child(&Name::dav("cannot-modify-protected-property"))
+                .is_some()
+        );
     }
 }

@@ -28,9 +28,16 @@ impl On {
     /// The home and what is always in it.
     pub const HOMELY: On = On::HOME.or(On::INBOX).or(On::OUTBOX).or(On::NOTIFICATIONS);
     /// What sync-collection may be asked of.
-    pub const SYNCED: On = On::HOME.or(On::INBOX).or(On::NOTIFICATIONS).or(On::CALENDAR);
+    pub const SYNCED: On = On::HOME
+        .or(On::INBOX)
+        .or(On::NOTIFICATIONS)
+        .or(On::CALENDAR);
     /// What belongs to one principal.
-    pub const OWNED: On = On::HOMELY.or(On::CALENDAR).or(On::OBJECT).or(On::PRINCIPAL).or(On::PROXY);
+    pub const OWNED: On = On::HOMELY
+        .or(On::CALENDAR)
+        .or(On::OBJECT)
+        .or(On::PRINCIPAL)
+        .or(On::PROXY);
 
     pub const fn or(self, other: On) -> On {
         On(self.0 | other.0)
@@ -141,11 +148,14 @@ impl Node<'_> {
     pub fn privileges(&self, who: &Who) -> Privileges {
         match *self {
             Node::Root | Node::Principals | Node::Homes => Privileges::READER,
-            Node::Principal(principal) if principal.id == who.id => {
-                Privileges::READER.with(Privilege::ReadAcl).with(Privilege::WriteProperties)
-            }
+            Node::Principal(principal) if principal.id == who.id => Privileges::READER
+                .with(Privilege::ReadAcl)
+                .with(Privilege::WriteProperties),
             Node::Principal(_) | Node::Proxy(..) => Privileges::READER,
-            Node::Home(_, may) | Node::Inbox(_, may) | Node::Outbox(_, may) | Node::Notifications(_, may) => may,
+            Node::Home(_, may)
+            | Node::Inbox(_, may)
+            | Node::Outbox(_, may)
+            | Node::Notifications(_, may) => may,
             Node::Calendar(bound) | Node::Object(bound, _) => bound.privileges,
         }
     }
@@ -182,7 +192,10 @@ pub struct Loaded {
 impl Loaded {
     /// What a client stored under this name.
     pub fn stored(&self, name: &Name) -> Option<&str> {
-        self.stored.iter().find(|(key, _)| is_clark(key, name)).map(|(_, value)| value.as_str())
+        self.stored
+            .iter()
+            .find(|(key, _)| is_clark(key, name))
+            .map(|(_, value)| value.as_str())
     }
 }
 

@@ -64,8 +64,14 @@ pub fn owner(view: &View, out: Out) -> Option<()> {
 
 pub fn supported_privilege_set(_: &View, out: Out) -> Option<()> {
     fn write(row: &Row, w: &mut Writer) {
-        w.open(&dav::SUPPORTED_PRIVILEGE).open(&dav::PRIVILEGE).empty(row.name).close();
-        w.open(&dav::DESCRIPTION).attr("xml:lang", "en").text(row.about).close();
+        w.open(&dav::SUPPORTED_PRIVILEGE)
+            .open(&dav::PRIVILEGE)
+            .empty(row.name)
+            .close();
+        w.open(&dav::DESCRIPTION)
+            .attr("xml:lang", "en")
+            .text(row.about)
+            .close();
         row.contains.iter().for_each(|child| write(child, w));
         w.close();
     }
@@ -102,7 +108,11 @@ pub fn acl(view: &View, out: Out) -> Option<()> {
             };
             w.close().open(&dav::GRANT);
             let names = privilege_names(set);
-            let brief: &[&Name] = if set == Privileges::ALL { &names[..1] } else { &names };
+            let brief: &[&Name] = if set == Privileges::ALL {
+                &names[..1]
+            } else {
+                &names
+            };
             for name in brief {
                 w.open(&dav::PRIVILEGE).empty(name).close();
             }
@@ -115,7 +125,9 @@ pub fn acl(view: &View, out: Out) -> Option<()> {
                     ace(Whom::Principal(name), Privileges::of_level(*level));
                 }
             }
-            Node::Root | Node::Principals | Node::Homes => ace(Whom::Authenticated, Privileges::READER),
+            Node::Root | Node::Principals | Node::Homes => {
+                ace(Whom::Authenticated, Privileges::READER)
+            }
             _ => {
                 if let Some(principal) = view.principal() {
                     ace(Whom::Principal(&principal.name), Privileges::ALL);
@@ -144,16 +156,32 @@ mod tests {
     use super::*;
 
     fn locals(set: Privileges) -> String {
-        privilege_names(set).iter().map(|name| name.local.as_str()).collect::<Vec<_>>().join(" ")
+        privilege_names(set)
+            .iter()
+            .map(|name| name.local.as_str())
+            .collect::<Vec<_>>()
+            .join(" ")
     }
 
     #[test]
     fn aggregates_are_named_with_what_they_contain() {
-        assert_eq!(locals(Privileges::READER), "read read-free-busy read-current-user-privilege-set");
-        assert_eq!(locals(Privileges::WRITE), "write write-properties write-content bind unbind");
+        assert_eq!(
+            locals(Privileges::READER),
+            "read read-free-busy read-current-user-privilege-set"
+        );
+        assert_eq!(
+            locals(Privileges::WRITE),
+            "write write-properties write-content bind unbind"
+        );
         assert_eq!(locals(Privileges::NONE.with(Privilege::Bind)), "bind");
         assert!(locals(Privileges::ALL).starts_with("all read read-free-busy write "));
-        assert_eq!(locals(Privileges::of_level(1)), "read-free-busy read-current-user-privilege-set");
-        assert_eq!(Name::caldav("read-free-busy"), *privilege_names(Privileges::NONE.with(Privilege::ReadFreeBusy))[0]);
+        assert_eq!(
+            locals(Privileges::of_level(1)),
+            "read-free-busy read-current-user-privilege-set"
+        );
+        assert_eq!(
+            Name::caldav("read-free-busy"),
+            *privilege_names(Privileges::NONE.with(Privilege::ReadFreeBusy))[0]
+        );
     }
 }

@@ -13,8 +13,10 @@ pub const MIN_DATE_TIME: &str = "00010101T000000Z";
 pub const MAX_DATE_TIME: &str = "99991231T235959Z";
 
 /// The same as values.
-pub const DATE_TIMES: (Option<DateTime>, Option<DateTime>) =
-    (Some(jiff::civil::datetime(1, 1, 1, 0, 0, 0, 0)), Some(jiff::civil::datetime(9999, 12, 31, 23, 59, 59, 0)));
+pub const DATE_TIMES: (Option<DateTime>, Option<DateTime>) = (
+    Some(jiff::civil::datetime(1, 1, 1, 0, 0, 0, 0)),
+    Some(jiff::civil::datetime(9999, 12, 31, 23, 59, 59, 0)),
+);
 
 /// The query that makes a POST to the calendar add a member.
 pub const ADD_MEMBER: &str = "add-member";
@@ -50,8 +52,13 @@ fn write_components<'c>(w: &mut Writer, components: impl IntoIterator<Item = &'c
 
 /// Sets that a new calendar may have: any mixture, of which these are the useful ones.
 pub fn component_sets(_: &View, out: Out) -> Option<()> {
-    const SETS: [&[&str]; 5] =
-        [&["VEVENT"], &["VTODO"], &["VJOURNAL"], &["VEVENT", "VTODO"], &["VEVENT", "VTODO", "VJOURNAL"]];
+    const SETS: [&[&str]; 5] = [
+        &["VEVENT"],
+        &["VTODO"],
+        &["VJOURNAL"],
+        &["VEVENT", "VTODO"],
+        &["VEVENT", "VTODO", "VJOURNAL"],
+    ];
     out.inside(|w| {
         for set in SETS {
             w.open(&cal::SUPPORTED_CALENDAR_COMPONENT_SET);
@@ -63,7 +70,10 @@ pub fn component_sets(_: &View, out: Out) -> Option<()> {
 
 pub fn supported_data(_: &View, out: Out) -> Option<()> {
     out.inside(|w| {
-        w.open(&cal::CALENDAR_DATA).attr("content-type", "text/calendar").attr("version", "2.0").close();
+        w.open(&cal::CALENDAR_DATA)
+            .attr("content-type", "text/calendar")
+            .attr("version", "2.0")
+            .close();
     })
 }
 

@@ -32,8 +32,11 @@ pub fn timezone(value: Option<&Element>) -> Result<Change> {
 
 /// The zone that such a text means, and how `Calendar::timezone` has it: by name where that says the same.
 pub fn zone_of_text(text: &str) -> Result<(Zone, String)> {
-    let refuse = |why: &str| Error::precondition(Precondition::ValidCalendarData, format!("time zone: {why}"));
-    let tree = Tree::parse(text.as_bytes(), &Limits::default()).map_err(|fault| refuse(&fault.reason.to_string()))?;
+    let refuse = |why: &str| {
+        Error::precondition(Precondition::ValidCalendarData, format!("time zone: {why}"))
+    };
+    let tree = Tree::parse(text.as_bytes(), &Limits::default())
+        .map_err(|fault| refuse(&fault.reason.to_string()))?;
     let mut roots = tree.roots();
     let calendar = match (roots.next(), roots.next()) {
         (Some(calendar), None) if calendar.is("VCALENDAR") => calendar,
@@ -42,18 +45,27 @@ pub fn zone_of_text(text: &str) -> Result<(Zone, String)> {
     if calendar.children().count() != 1 || calendar.child("VTIMEZONE").is_none() {
         return Err(refuse("not exactly one VTIMEZONE"));
     }
-    let zone = Zones::of(&tree).only().ok_or_else(|| refuse("its rules cannot be read"))?;
-    let kept = zone.iana_name().map_or_else(|| text.to_owned(), str::to_owned);
+    let zone = Zones::of(&tree)
+        .only()
+        .ok_or_else(|| refuse("its rules cannot be read"))?;
+    let kept = zone
+        .iana_name()
+        .map_or_else(|| text.to_owned(), str::to_owned);
     Ok((zone, kept))
 }
 
 /// RFC 7809 §5.2, with its precondition `valid-timezone`.
 pub fn timezone_id(value: Option<&Element>) -> Result<Change> {
-    let Some(value) = value else { return Ok(Change::TimezoneId(String::new())) };
+    let Some(value) = value else {
+        return Ok(Change::TimezoneId(String::new()));
+    };
     let name = value.trimmed_text();
     match Zone::named(&name).as_ref().and_then(Zone::iana_name) {
         Some(known) => Ok(Change::TimezoneId(known.to_owned())),
-        None => Err(Error::precondition(Precondition::ValidTimezone, format!("unknown time zone {name:?}"))),
+        None => Err(Error::precondition(
+            Precondition::ValidTimezone,
+            format!("unknown time zone {name:?}"),
+        )),
     }
 }
 
@@ -63,13 +75,21 @@ pub fn transparency(value: Option<&Element>) -> Result<Change> {
         None => Ok(Change::Transparent(false)),
         Some(word) if word.name == cal::OPAQUE => Ok(Change::Transparent(false)),
         Some(word) if word.name == cal::TRANSPARENT => Ok(Change::Transparent(true)),
-        Some(other) => Err(Error::Conflict(format!("schedule-calendar-transp: {} is neither opaque nor transparent", other.name))),
+        Some(other) => Err(Error::Conflict(format!(
+            "schedule-calendar-transp: {} is neither opaque nor transparent",
+            other.name
+        ))),
     }
 }
 
 /// supported-calendar-component-set of a calendar to be made (RFC 4791 §5.2.3).
 pub fn component_set(value: &Element) -> Result<ComponentSet> {
-    let refuse = |why: String| Err(Error::precondition(Precondition::SupportedCalendarComponent, why));
+    let refuse = |why: String| {
+        Err(Error::precondition(
+            Precondition::SupportedCalendarComponent,
+            why,
+        ))
+    };
     let mut set = Vec::new();
     for comp in value.children_named(&cal::COMP) {
         let name = comp.attr("name").unwrap_or_default().to_ascii_uppercase();

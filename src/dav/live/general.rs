@@ -13,7 +13,11 @@ pub fn resourcetype(view: &View, out: Out) -> Option<()> {
         Node::Proxy(_, write) => out.marks([
             &dav::COLLECTION,
             &dav::PRINCIPAL,
-            if write { &cs::CALENDAR_PROXY_WRITE } else { &cs::CALENDAR_PROXY_READ },
+            if write {
+                &cs::CALENDAR_PROXY_WRITE
+            } else {
+                &cs::CALENDAR_PROXY_READ
+            },
         ]),
         Node::Calendar(_) => out.marks([&dav::COLLECTION, &cal::CALENDAR]),
         Node::Notifications(..) => out.marks([&dav::COLLECTION, &cs::NOTIFICATION]),
@@ -29,7 +33,9 @@ pub fn displayname(view: &View, out: Out) -> Option<()> {
     }
     match view.node {
         Node::Principal(principal) | Node::Home(principal, _) => out.text(&principal.display_name),
-        Node::Calendar(bound) if bound.calendar.kind == CalendarKind::Sessions => out.text("Sessions"),
+        Node::Calendar(bound) if bound.calendar.kind == CalendarKind::Sessions => {
+            out.text("Sessions")
+        }
         Node::Calendar(bound) => out.text(&bound.slug),
         _ => None,
     }
@@ -62,8 +68,15 @@ pub fn creationdate(view: &View, out: Out) -> Option<()> {
 pub fn supported_report_set(view: &View, out: Out) -> Option<()> {
     let kind = view.node.kind();
     out.inside(|w| {
-        for report in reports::REPORTS.iter().filter(|report| report.on.meets(kind)) {
-            w.open(&dav::SUPPORTED_REPORT).open(&dav::REPORT).empty(report.name).close().close();
+        for report in reports::REPORTS
+            .iter()
+            .filter(|report| report.on.meets(kind))
+        {
+            w.open(&dav::SUPPORTED_REPORT)
+                .open(&dav::REPORT)
+                .empty(report.name)
+                .close()
+                .close();
         }
     })
 }
@@ -72,7 +85,10 @@ pub fn supported_method_set(view: &View, out: Out) -> Option<()> {
     static SUPPORTED_METHOD: crate::xml::Name = crate::xml::Name::dav("supported-method");
     let kind = view.node.kind();
     out.inside(|w| {
-        for method in methods::METHODS.iter().filter(|method| method.on.meets(kind)) {
+        for method in methods::METHODS
+            .iter()
+            .filter(|method| method.on.meets(kind))
+        {
             w.open(&SUPPORTED_METHOD).attr("name", method.name).close();
         }
     })
@@ -101,13 +117,22 @@ fn uuid(seed: &str) -> String {
     bytes[6] = bytes[6] & 0x0F | 0x80;
     bytes[8] = bytes[8] & 0x3F | 0x80;
     let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-    format!("urn:uuid:{}-{}-{}-{}-{}", &hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..])
+    format!(
+        "urn:uuid:{}-{}-{}-{}-{}",
+        &hex[..8],
+        &hex[8..12],
+        &hex[12..16],
+        &hex[16..20],
+        &hex[20..]
+    )
 }
 
 /// DAV:sync-token and CS:getctag: the same text, since both change when a member does.
 pub fn sync_token(view: &View, out: Out) -> Option<()> {
     match view.node {
-        Node::Calendar(bound) => out.text(&tokens::of_calendar(bound.calendar.id, bound.calendar.seq)),
+        Node::Calendar(bound) => {
+            out.text(&tokens::of_calendar(bound.calendar.id, bound.calendar.seq))
+        }
         Node::Home(..) => out.text(&view.loaded.home_token),
         Node::Inbox(..) | Node::Notifications(..) => out.text(tokens::EMPTY),
         _ => None,

@@ -18,7 +18,10 @@ pub fn principal_collection_set(view: &View, out: Out) -> Option<()> {
 pub fn principal_url(view: &View, out: Out) -> Option<()> {
     let principal = view.principal()?;
     match view.node {
-        Node::Proxy(_, write) => out.href(&view.desk.href(&Path::Proxy { name: principal.name.clone(), write })),
+        Node::Proxy(_, write) => out.href(&view.desk.href(&Path::Proxy {
+            name: principal.name.clone(),
+            write,
+        })),
         _ => out.href(&view.desk.principal(&principal.name)),
     }
 }
@@ -29,11 +32,21 @@ pub fn alternate_uri_set(_: &View, out: Out) -> Option<()> {
 
 /// Empty for users, and for proxy groups: nobody can delegate yet.
 pub fn group_member_set(view: &View, out: Out) -> Option<()> {
-    out.hrefs(view.loaded.group_members.iter().map(|name| view.desk.principal(name)))
+    out.hrefs(
+        view.loaded
+            .group_members
+            .iter()
+            .map(|name| view.desk.principal(name)),
+    )
 }
 
 pub fn group_membership(view: &View, out: Out) -> Option<()> {
-    out.hrefs(view.loaded.groups.iter().map(|name| view.desk.principal(name)))
+    out.hrefs(
+        view.loaded
+            .groups
+            .iter()
+            .map(|name| view.desk.principal(name)),
+    )
 }
 
 pub fn calendar_home_set(view: &View, out: Out) -> Option<()> {
@@ -43,7 +56,10 @@ pub fn calendar_home_set(view: &View, out: Out) -> Option<()> {
 /// The mail addresses, the one shown first; then the principal's own address.
 pub fn addresses(view: &View, out: Out) -> Option<()> {
     let principal = view.principal()?;
-    let mail = principal.addresses.iter().map(|address| format!("mailto:{address}"));
+    let mail = principal
+        .addresses
+        .iter()
+        .map(|address| format!("mailto:{address}"));
     out.hrefs(mail.chain([view.desk.principal(&principal.name)]))
 }
 
@@ -83,7 +99,12 @@ pub fn last_name(view: &View, out: Out) -> Option<()> {
 }
 
 fn split_name<'a>(view: &View<'a>) -> Option<(&'a str, &'a str)> {
-    let principal = view.principal().filter(|principal| principal.kind == PrincipalKind::User)?;
+    let principal = view
+        .principal()
+        .filter(|principal| principal.kind == PrincipalKind::User)?;
     let name = principal.display_name.trim();
-    Some(name.rsplit_once(' ').map_or((name, ""), |(first, last)| (first.trim_end(), last)))
+    Some(
+        name.rsplit_once(' ')
+            .map_or((name, ""), |(first, last)| (first.trim_end(), last)),
+    )
 }

@@ -27,19 +27,28 @@ async fn remove_object(call: &Call, home: &str, slug: &str, name: &str) -> Resul
     let bound = parent(call, home, slug).await.map_err(missing)?;
     let guard = call.guard(&bound, name).await?;
     let calendar = access::writable(bound, call.who(), Privileges::NONE.with(Privilege::Unbind))?;
-    let origin = Origin { who: call.who().id, door: Door::Caldav };
+    let origin = Origin {
+        who: call.who().id,
+        door: Door::Caldav,
+    };
     objects::remove(&call.door(&call.rules()), &calendar, name, &guard, origin).await
 }
 
 fn missing(why: Error) -> Error {
-    if matches!(why, Error::Conflict(_)) { Error::NotFound } else { why }
+    if matches!(why, Error::Conflict(_)) {
+        Error::NotFound
+    } else {
+        why
+    }
 }
 
 /// From one's own home only: a calendar that is shared with its owner's home stays in the others' until they remove it.
 async fn remove_calendar(call: &Call, home: &str, slug: &str) -> Result<()> {
     // RFC 4918 §9.6.1: only infinity makes sense.
     if !matches!(call.request.depth, None | Some(Depth::Infinity)) {
-        return Err(Error::BadRequest("header Depth: a collection is deleted with infinity".into()));
+        return Err(Error::BadRequest(
+            "header Depth: a collection is deleted with infinity".into(),
+        ));
     }
     let bound = parent(call, home, slug).await.map_err(missing)?;
     call.check_if().await?;
@@ -49,7 +58,10 @@ async fn remove_calendar(call: &Call, home: &str, slug: &str) -> Result<()> {
     }
     if bound.home != who.id {
         let needs = Privileges::NONE.with(Privilege::Unbind);
-        return Err(Error::precondition(Precondition::NeedPrivileges { needs }, "this is not your home"));
+        return Err(Error::precondition(
+            Precondition::NeedPrivileges { needs },
+            "this is not your home",
+        ));
     }
     let (home, slug, now) = (bound.home, bound.slug, call.app.clock.now());
     call.app

@@ -21,25 +21,43 @@ pub async fn run(call: Call) -> Result<Response> {
 
 async fn get_object(call: &Call, home: &str, slug: &str, name: &str) -> Result<Response> {
     let who = call.who();
-    let found = call.app.store.peek(|tx| Box::pin(objects::fetch(tx, who.id, home, slug, name))).await?;
+    let found = call
+        .app
+        .store
+        .peek(|tx| Box::pin(objects::fetch(tx, who.id, home, slug, name)))
+        .await?;
     let found = found.ok_or(Error::NotFound)?;
     resource::demand_read(who, found.privileges)?;
     call.check_if().await?;
     let member = found.object.member;
-    let status = match call.request.conditions.read(&member.etag.0, member.modified) {
+    let status = match call
+        .request
+        .conditions
+        .read(&member.etag.0, member.modified)
+    {
         Verdict::Failed => return Err(Error::PreconditionFailed),
         Verdict::NotModified => StatusCode::NOT_MODIFIED,
         Verdict::Go => StatusCode::OK,
     };
-    let body = if status == StatusCode::OK { Bytes::from(found.object.body).into() } else { ReplyBody::Empty };
+    let body = if status == StatusCode::OK {
+        Bytes::from(found.object.body).into()
+    } else {
+        ReplyBody::Empty
+    };
     let mut response = Response::new(body);
     *response.status_mut() = status;
     let headers = response.headers_mut();
     put_validators(headers, &member.etag.quoted(), member.modified);
     if status == StatusCode::OK {
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(live::OBJECT_TYPE));
+        headers.insert(
+            header::CONTENT_TYPE,
+            HeaderValue::from_static(live::OBJECT_TYPE),
+        );
     }
-    if let Some(tag) = member.schedule_tag.and_then(|tag| HeaderValue::try_from(format!("\"{tag}\"")).ok()) {
+    if let Some(tag) = member
+        .schedule_tag
+        .and_then(|tag| HeaderValue::try_from(format!("\"{tag}\"")).ok())
+    {
         headers.insert("schedule-tag", tag);
     }
     Ok(response)
@@ -57,7 +75,11 @@ fn put_validators(headers: &mut HeaderMap, etag: &str, modified: i64) {
 /// The whole calendar. Its tag covers members and properties, since its name is in the file.
 async fn export(call: &Call, home: &str, slug: &str) -> Result<Response> {
     let who = call.who();
-    let bound = call.app.store.peek(|tx| Box::pin(resource::calendar(tx, who, home, slug))).await?;
+    let bound = call
+        .app
+        .store
+        .peek(|tx| Box::pin(resource::calendar(tx, who, home, slug)))
+        .await?;
     let calendar = &bound.calendar;
     let tag = format!("{}-{}-{}", calendar.id, calendar.seq, calendar.props_seq);
     let modified = calendar.modified;
@@ -69,7 +91,10 @@ async fn export(call: &Call, home: &str, slug: &str) -> Result<Response> {
     let mut response = Response::new(ReplyBody::Empty);
     if status == StatusCode::OK {
         *response.body_mut() = export::stream(&call, bound).await?;
-        response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(live::OBJECT_TYPE));
+        response.headers_mut().insert(
+            header::CONTENT_TYPE,
+            HeaderValue::from_static(live::OBJECT_TYPE),
+        );
     }
     *response.status_mut() = status;
     put_validators(response.headers_mut(), &format!("\"{tag}\""), modified);

@@ -11,7 +11,8 @@ use crate::dav::update::{self, Instruction, Judged};
 use crate::dav::{Call, error, reply};
 use crate::model::calendar::RESERVED_SLUGS;
 use crate::model::{
-    CalendarKind, ComponentSet, Error, Path, Precondition, PrincipalId, Privilege, Privileges, Result, access,
+    CalendarKind, ComponentSet, Error, Path, Precondition, PrincipalId, Privilege, Privileges,
+    Result, access,
 };
 use crate::store::calendars::{self, NewCalendar};
 use crate::store::principals;
@@ -21,8 +22,14 @@ use crate::xml::{Element, Name, Writer};
 
 pub async fn mkcalendar(call: Call) -> Result<Response> {
     let document = call.request.xml(&call.xml_limits())?;
-    if let Some(document) = document.as_ref().filter(|document| document.name != cal::MKCALENDAR) {
-        return Err(Error::BadRequest(format!("the body must be a mkcalendar, not a {}", document.name)));
+    if let Some(document) = document
+        .as_ref()
+        .filter(|document| document.name != cal::MKCALENDAR)
+    {
+        return Err(Error::BadRequest(format!(
+            "the body must be a mkcalendar, not a {}",
+            document.name
+        )));
     }
     make(call, document, true).await
 }
@@ -30,8 +37,14 @@ pub async fn mkcalendar(call: Call) -> Result<Response> {
 pub async fn mkcol(call: Call) -> Result<Response> {
     let document = call.request.xml(&call.xml_limits())?;
     // RFC 4918 §9.3: a body that is not understood is 415.
-    if let Some(document) = document.as_ref().filter(|document| document.name != dav::MKCOL) {
-        return Err(Error::UnsupportedMediaType(format!("MKCOL does not take a {}", document.name)));
+    if let Some(document) = document
+        .as_ref()
+        .filter(|document| document.name != dav::MKCOL)
+    {
+        return Err(Error::UnsupportedMediaType(format!(
+            "MKCOL does not take a {}",
+            document.name
+        )));
     }
     make(call, document, false).await
 }
@@ -49,7 +62,11 @@ async fn make(call: Call, document: Option<Element>, mkcalendar: bool) -> Result
         .write(move |tx| {
             Box::pin(async move {
                 let id = calendars::create(tx, &new, now).await?;
-                let target = update::Target { kind: OwnerKind::Calendar, id: id.0, own: None };
+                let target = update::Target {
+                    kind: OwnerKind::Calendar,
+                    id: id.0,
+                    own: None,
+                };
                 update::apply(tx, target, &judged, now).await
             })
         })
@@ -57,7 +74,9 @@ async fn make(call: Call, document: Option<Element>, mkcalendar: bool) -> Result
     let mut response = Response::new(ReplyBody::Empty);
     *response.status_mut() = StatusCode::CREATED;
     // RFC 4791 §5.3.1
-    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    response
+        .headers_mut()
+        .insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     Ok(response)
 }
 
@@ -70,7 +89,10 @@ async fn place(call: &Call, mkcalendar: bool) -> Result<(PrincipalId, String)> {
         )
     };
     let taken = || match mkcalendar {
-        true => Error::precondition(Precondition::ResourceMustBeNull, "there is something at this address"),
+        true => Error::precondition(
+            Precondition::ResourceMustBeNull,
+            "there is something at this address",
+        ),
         false => Error::MethodNotAllowed,
     };
     let (name, slug) = match call.path() {
@@ -93,21 +115,31 @@ async fn place(call: &Call, mkcalendar: bool) -> Result<(PrincipalId, String)> {
         })
         .await?;
     // Another's home is not there, unless something in it is shared with the one who asks.
-    let visible = there.as_ref().is_some_and(|bound| bound.privileges != Privileges::NONE);
+    let visible = there
+        .as_ref()
+        .is_some_and(|bound| bound.privileges != Privileges::NONE);
     match home.filter(|home| home.id == who.id || visible) {
         None if *name == who.name => Err(Error::Conflict("there is no such home".into())),
         None => Err(Error::NotFound),
         Some(_) if there.is_some() => Err(taken()),
         Some(home) if home.id != who.id => {
             let needs = Privileges::NONE.with(Privilege::Bind);
-            Err(Error::precondition(Precondition::NeedPrivileges { needs }, "this is not your home"))
+            Err(Error::precondition(
+                Precondition::NeedPrivileges { needs },
+                "this is not your home",
+            ))
         }
         Some(home) => Ok((home.id, slug.clone())),
     }
 }
 
 /// The calendar to be made, and the properties that are set on it.
-fn read(call: &Call, home: PrincipalId, slug: String, instructions: Vec<Instruction>) -> (NewCalendar, Vec<Judged>) {
+fn read(
+    call: &Call,
+    home: PrincipalId,
+    slug: String,
+    instructions: Vec<Instruction>,
+) -> (NewCalendar, Vec<Judged>) {
     let mut new = NewCalendar {
         home,
         slug,
@@ -119,11 +151,16 @@ fn read(call: &Call, home: PrincipalId, slug: String, instructions: Vec<Instruct
     let mut judged = Vec::new();
     let mut others = Vec::new();
     for instruction in instructions {
-        let Some(value) = instruction.value.as_ref() else { continue };
+        let Some(value) = instruction.value.as_ref() else {
+            continue;
+        };
         let outcome = if instruction.name == dav::RESOURCETYPE {
             match live::is_calendar(value) {
                 true => continue,
-                false => Err(Error::precondition(Precondition::ValidResourcetype, "only calendars can be made")),
+                false => Err(Error::precondition(
+                    Precondition::ValidResourcetype,
+                    "only calendars can be made",
+                )),
             }
         } else if instruction.name == cal::SUPPORTED_CALENDAR_COMPONENT_SET {
             match component_set(value) {
@@ -137,9 +174,16 @@ fn read(call: &Call, home: PrincipalId, slug: String, instructions: Vec<Instruct
             others.push(instruction);
             continue;
         };
-        judged.push(Judged { instruction, outcome });
+        judged.push(Judged {
+            instruction,
+            outcome,
+        });
     }
-    judged.extend(update::judge(others, crate::dav::view::On::CALENDAR, call.desk.limits.property_bytes));
+    judged.extend(update::judge(
+        others,
+        crate::dav::view::On::CALENDAR,
+        call.desk.limits.property_bytes,
+    ));
     (new, judged)
 }
 

@@ -41,7 +41,12 @@ enum Body {
 
 macro_rules! method {
     ($name:literal, $on:expr, $body:ident, $run:path) => {
-        Method { name: $name, on: $on, body: Body::$body, run: |call| Box::pin($run(call)) }
+        Method {
+            name: $name,
+            on: $on,
+            body: Body::$body,
+            run: |call| Box::pin($run(call)),
+        }
     };
 }
 
@@ -68,7 +73,10 @@ pub static METHODS: &[Method] = &[
 
 /// The row of a method. One that nobody here knows is refused like one that does not apply.
 pub fn find(name: &str) -> Result<&'static Method> {
-    METHODS.iter().find(|method| method.name == name).ok_or(Error::MethodNotAllowed)
+    METHODS
+        .iter()
+        .find(|method| method.name == name)
+        .ok_or(Error::MethodNotAllowed)
 }
 
 /// The `Allow` header for a path.
@@ -78,8 +86,11 @@ pub fn allow(local_path: &str) -> String {
 }
 
 fn allow_on(kind: On) -> String {
-    let names: Vec<&str> =
-        METHODS.iter().filter(|method| method.on.meets(kind)).map(|method| method.name).collect();
+    let names: Vec<&str> = METHODS
+        .iter()
+        .filter(|method| method.on.meets(kind))
+        .map(|method| method.name)
+        .collect();
     names.join(", ")
 }
 
@@ -88,12 +99,13 @@ impl Method {
     pub async fn read_body(&self, body: RequestBody, limits: &Limits) -> Result<Bytes> {
         match self.body {
             Body::Xml => body.read(limits.xml_bytes, "limits.xml_bytes").await,
-            Body::Object => {
-                body.read(limits.object_bytes, "limits.object_bytes").await.map_err(|why| match why {
+            Body::Object => body
+                .read(limits.object_bytes, "limits.object_bytes")
+                .await
+                .map_err(|why| match why {
                     Error::TooLarge(why) => Error::precondition(Precondition::MaxResourceSize, why),
                     other => other,
-                })
-            }
+                }),
         }
     }
 }
@@ -108,7 +120,10 @@ mod tests {
             allow("/dav/calendars/a/b/c.ics"),
             "OPTIONS, GET, HEAD, PUT, DELETE, COPY, MOVE, PROPFIND, PROPPATCH, REPORT, ACL"
         );
-        assert_eq!(allow("/dav/principals/a/"), "OPTIONS, PROPFIND, PROPPATCH, REPORT");
+        assert_eq!(
+            allow("/dav/principals/a/"),
+            "OPTIONS, PROPFIND, PROPPATCH, REPORT"
+        );
         assert!(find("BREW").is_err());
     }
 }

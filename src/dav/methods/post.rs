@@ -10,10 +10,16 @@ use crate::model::{Error, Etag, Path, Result};
 use crate::wire::Response;
 
 pub async fn run(call: Call) -> Result<Response> {
-    let Path::Calendar { name, slug } = call.path() else { return Err(Error::MethodNotAllowed) };
+    let Path::Calendar { name, slug } = call.path() else {
+        return Err(Error::MethodNotAllowed);
+    };
     match call.request.query.as_deref() {
         None | Some("") | Some(live::ADD_MEMBER) => {}
-        Some(other) => return Err(Error::BadRequest(format!("?{other}: a calendar takes POST for ?add-member"))),
+        Some(other) => {
+            return Err(Error::BadRequest(format!(
+                "?{other}: a calendar takes POST for ?add-member"
+            )));
+        }
     }
     put::check_media_type(&call)?;
     let bound = put::parent(&call, name, slug).await?;

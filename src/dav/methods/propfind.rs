@@ -10,13 +10,22 @@ use crate::wire::Response;
 
 pub async fn run(call: Call) -> Result<Response> {
     let asked = match call.request.xml(&call.xml_limits())? {
-        None => Asked::All { include: Vec::new() },
+        None => Asked::All {
+            include: Vec::new(),
+        },
         Some(document) if document.name == dav::PROPFIND => Asked::of(&document)?,
-        Some(document) => return Err(Error::BadRequest(format!("the body must be a propfind, not a {}", document.name))),
+        Some(document) => {
+            return Err(Error::BadRequest(format!(
+                "the body must be a propfind, not a {}",
+                document.name
+            )));
+        }
     };
     // RFC 4918 §9.1: no Depth header means infinity.
     let depth = call.request.depth.unwrap_or(Depth::Infinity);
-    if depth == Depth::Infinity && matches!(call.path(), Path::Root | Path::Principals | Path::Homes) {
+    if depth == Depth::Infinity
+        && matches!(call.path(), Path::Root | Path::Principals | Path::Homes)
+    {
         return Err(Error::precondition(
             Precondition::PropfindFiniteDepth,
             "Depth infinity is answered in one home or calendar; ask for 0 or 1 here",
@@ -24,7 +33,18 @@ pub async fn run(call: Call) -> Result<Response> {
     }
     call.check_if().await?;
     let (form, href) = (call.form(), call.href());
-    let scope = Scope { desk: call.desk, asked, minimal: form.prefer.minimal };
-    let listing = Listing::new(call.app, scope, call.request.place.path, href, depth, form.prefer.noroot);
+    let scope = Scope {
+        desk: call.desk,
+        asked,
+        minimal: form.prefer.minimal,
+    };
+    let listing = Listing::new(
+        call.app,
+        scope,
+        call.request.place.path,
+        href,
+        depth,
+        form.prefer.noroot,
+    );
     reply::stream(form, listing).await
 }

@@ -9,12 +9,22 @@ use crate::model::{Error, Precondition, Privilege, Privileges, Result, access};
 use crate::wire::{ReplyBody, Response};
 
 pub async fn run(call: Call) -> Result<Response> {
-    let document = call.request.document(&call.xml_limits(), &dav::PROPERTYUPDATE)?;
+    let document = call
+        .request
+        .document(&call.xml_limits(), &dav::PROPERTYUPDATE)?;
     let (who, path) = (call.who(), call.path());
-    let found = call.app.store.read(|tx| Box::pin(resource::load(tx, who, path))).await?;
+    let found = call
+        .app
+        .store
+        .read(|tx| Box::pin(resource::load(tx, who, path)))
+        .await?;
     call.check_if().await?;
     let node = found.node();
-    let judged = update::judge(update::read(&document)?, node.kind(), call.desk.limits.property_bytes);
+    let judged = update::judge(
+        update::read(&document)?,
+        node.kind(),
+        call.desk.limits.property_bytes,
+    );
     let target = target(&call, &found, &judged)?;
     let good = update::all_good(&judged);
     let judged = match good {
@@ -23,7 +33,10 @@ pub async fn run(call: Call) -> Result<Response> {
     };
     if good && call.request.prefer.minimal {
         let mut response = Response::new(ReplyBody::Empty);
-        response.headers_mut().insert("preference-applied", HeaderValue::from_static("return=minimal"));
+        response.headers_mut().insert(
+            "preference-applied",
+            HeaderValue::from_static("return=minimal"),
+        );
         return Ok(response);
     }
     let mut w = reply::document();
@@ -35,7 +48,11 @@ pub async fn run(call: Call) -> Result<Response> {
     Ok(response)
 }
 
-async fn apply(call: &Call, target: update::Target, judged: Vec<update::Judged>) -> Result<Vec<update::Judged>> {
+async fn apply(
+    call: &Call,
+    target: update::Target,
+    judged: Vec<update::Judged>,
+) -> Result<Vec<update::Judged>> {
     let now = call.app.clock.now();
     call.app
         .store
@@ -58,13 +75,19 @@ fn target(call: &Call, found: &Resource, judged: &[update::Judged]) -> Result<up
     let node = found.node();
     let (kind, id) = resource::owner(&node).ok_or_else(|| {
         let needs = Privileges::NONE.with(Privilege::WriteProperties);
-        Error::precondition(Precondition::NeedPrivileges { needs }, "nothing can be set here")
+        Error::precondition(
+            Precondition::NeedPrivileges { needs },
+            "nothing can be set here",
+        )
     })?;
     let own = match found {
         Resource::Calendar(bound) if bound.calendar.owner != who.id => Some(who.id),
         _ => None,
     };
-    let personal = own.is_some() && judged.iter().all(|one| update::is_personal(&one.instruction.name));
+    let personal = own.is_some()
+        && judged
+            .iter()
+            .all(|one| update::is_personal(&one.instruction.name));
     if !personal {
         resource::demand(node.privileges(who), Privilege::WriteProperties)?;
     }

@@ -11,7 +11,9 @@ pub async fn run(call: Call) -> Result<Response> {
         .xml(&call.xml_limits())?
         .ok_or_else(|| Error::BadRequest("the body must say which report".into()))?;
     let kind = resource::kind(call.path());
-    let report = REPORTS.iter().find(|report| *report.name == document.name && report.on.meets(kind));
+    let report = REPORTS
+        .iter()
+        .find(|report| *report.name == document.name && report.on.meets(kind));
     let Some(report) = report else {
         let reason = format!("{} is not a report on this resource", document.name);
         return Err(Error::precondition(Precondition::SupportedReport, reason));

@@ -27,7 +27,11 @@ struct Ask {
 pub async fn run(call: Call, document: Element) -> Result<Response> {
     let asks = read(&document, DEPTH)?;
     let (path, href) = (call.path(), call.href());
-    let mut expansion = Expansion { call: &call, minimal: call.request.prefer.minimal, left: RESOURCES };
+    let mut expansion = Expansion {
+        call: &call,
+        minimal: call.request.prefer.minimal,
+        left: RESOURCES,
+    };
     let mut w = reply::document();
     let out = &mut w;
     call.app
@@ -41,14 +45,21 @@ fn read(element: &Element, depth: usize) -> Result<Vec<Ask>> {
     let mut asks = Vec::new();
     for property in element.children_named(&dav::PROPERTY) {
         if depth == 0 {
-            return Err(Error::BadRequest(format!("properties expanded deeper than {DEPTH}")));
+            return Err(Error::BadRequest(format!(
+                "properties expanded deeper than {DEPTH}"
+            )));
         }
         let local = property.attr("name").unwrap_or_default();
         if !xml::name::is_ncname(local) {
-            return Err(Error::BadRequest(format!("{local:?} is not the name of a property")));
+            return Err(Error::BadRequest(format!(
+                "{local:?} is not the name of a property"
+            )));
         }
         let name = Name::new(property.attr("namespace").unwrap_or("DAV:"), local);
-        asks.push(Ask { name, inner: read(property, depth - 1)? });
+        asks.push(Ask {
+            name,
+            inner: read(property, depth - 1)?,
+        });
     }
     Ok(asks)
 }
@@ -75,18 +86,35 @@ impl Expansion<'_> {
             })?;
             let found = resource::load(tx, self.call.who(), path).await?;
             let node = found.node();
-            let (plain, nested): (Vec<&Ask>, Vec<&Ask>) = asks.iter().partition(|ask| ask.inner.is_empty());
+            let (plain, nested): (Vec<&Ask>, Vec<&Ask>) =
+                asks.iter().partition(|ask| ask.inner.is_empty());
             let asked = Asked::Props(plain.iter().map(|ask| ask.name.clone()).collect());
             let plan = Plan::new(&asked, node.kind(), self.minimal, None);
             let values: Vec<Plan> = nested
                 .iter()
-                .map(|ask| Plan::new(&Asked::Props(vec![ask.name.clone()]), node.kind(), true, None))
+                .map(|ask| {
+                    Plan::new(
+                        &Asked::Props(vec![ask.name.clone()]),
+                        node.kind(),
+                        true,
+                        None,
+                    )
+                })
                 .collect();
-            let needs = values.iter().fold(plan.needs, |needs, value| needs.and(value.needs));
+            let needs = values
+                .iter()
+                .fold(plan.needs, |needs, value| needs.and(value.needs));
             let loaded = resource::load_extra(tx, self.call.who(), &node, needs).await?;
             w.open(&dav::RESPONSE).element(&dav::HREF, href);
             if !plain.is_empty() || nested.is_empty() {
-                plan.write_propstats(w, &View { desk: &self.call.desk, node, loaded: &loaded });
+                plan.write_propstats(
+                    w,
+                    &View {
+                        desk: &self.call.desk,
+                        node,
+                        loaded: &loaded,
+                    },
+                );
             }
             for (ask, value) in nested.iter().zip(&values) {
                 let hrefs = hrefs(value, &self.call.desk, node, &loaded, &ask.name);
@@ -98,7 +126,13 @@ impl Expansion<'_> {
     }
 
     /// A propstat of one property, its hrefs replaced by responses.
-    async fn property(&mut self, tx: &mut Tx<'_>, ask: &Ask, hrefs: Option<Vec<String>>, w: &mut Writer) -> Result<()> {
+    async fn property(
+        &mut self,
+        tx: &mut Tx<'_>,
+        ask: &Ask,
+        hrefs: Option<Vec<String>>,
+        w: &mut Writer,
+    ) -> Result<()> {
         let Some(hrefs) = hrefs else {
             if !self.minimal {
                 crate::dav::plan::write_names(w, &[&ask.name], "HTTP/1.1 404 Not Found");
@@ -107,7 +141,10 @@ impl Expansion<'_> {
         };
         w.open(&dav::PROPSTAT).open(&dav::PROP).open(&ask.name);
         for href in hrefs {
-            let target = href.parse::<http::Uri>().ok().and_then(|uri| Path::parse(self.call.app.local(uri.path())));
+            let target = href
+                .parse::<http::Uri>()
+                .ok()
+                .and_then(|uri| Path::parse(self.call.app.local(uri.path())));
             let there = match &target {
                 Some(path) => resource::load(tx, self.call.who(), path).await.is_ok(),
                 None => false,
@@ -120,17 +157,36 @@ impl Expansion<'_> {
                 }
             }
         }
-        w.close().close().element(&dav::STATUS, "HTTP/1.1 200 OK").close();
+        w.close()
+            .close()
+            .element(&dav::STATUS, "HTTP/1.1 200 OK")
+            .close();
         Ok(())
     }
 }
 
 /// The hrefs in a property's value; `None`: the resource does not have it.
-fn hrefs(plan: &Plan, desk: &Desk, node: Node<'_>, loaded: &Loaded, name: &Name) -> Option<Vec<String>> {
+fn hrefs(
+    plan: &Plan,
+    desk: &Desk,
+    node: Node<'_>,
+    loaded: &Loaded,
+    name: &Name,
+) -> Option<Vec<String>> {
     let mut scratch = reply::document();
     plan.write_response(&mut scratch, "", &View { desk, node, loaded });
     let document = xml::read(&scratch.finish(), &xml::Limits::default()).ok()?;
-    let value = document.child(&dav::RESPONSE)?.child(&dav::PROPSTAT)?.child(&dav::PROP)?.child(name)?;
+    let value = document
+        .child(&dav::RESPONSE)?
+        .child(&dav::PROPSTAT)?
+        .child(&dav::PROP)?
+        .child(name)?;
     // mailto: and other addresses are not resources here.
-    Some(value.children_named(&dav::HREF).map(Element::trimmed_text).filter(|href| href.starts_with('/')).collect())
+    Some(
+        value
+            .children_named(&dav::HREF)
+            .map(Element::trimmed_text)
+            .filter(|href| href.starts_with('/'))
+            .collect(),
+    )
 }

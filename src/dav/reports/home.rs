@@ -28,16 +28,28 @@ use crate::xml::{Element, Writer};
 /// The token of a home as it is now.
 pub async fn token(tx: &mut Tx<'_>, who: &Who, home: &Principal) -> Result<Home> {
     let all = calendars::list(tx, who.id, &home.name).await?;
-    Ok(Home::of(home.id, home.seq, all.iter().filter(|bound| resource::can_read(bound)).map(seen)))
+    Ok(Home::of(
+        home.id,
+        home.seq,
+        all.iter()
+            .filter(|bound| resource::can_read(bound))
+            .map(seen),
+    ))
 }
 
 fn seen(bound: &Bound) -> Seen {
     let calendar = &bound.calendar;
-    Seen { id: calendar.id.0, seq: calendar.seq, props_seq: calendar.props_seq }
+    Seen {
+        id: calendar.id.0,
+        seq: calendar.seq,
+        props_seq: calendar.props_seq,
+    }
 }
 
 pub async fn run(call: Call, document: &Element, ask: Ask) -> Result<Response> {
-    let Path::Home(name) = call.path() else { return Err(Error::NotFound) };
+    let Path::Home(name) = call.path() else {
+        return Err(Error::NotFound);
+    };
     let (asked, data) = asked_of(document)?;
     let (who, form) = (call.who(), call.form());
     let before = match ask.token.as_str() {
@@ -49,7 +61,12 @@ pub async fn run(call: Call, document: &Element, ask: Ask) -> Result<Response> {
         .store
         .read(|tx| Box::pin(compare(tx, who, name, before.as_ref())))
         .await?;
-    let Difference { now, changed, removed, replaced } = difference;
+    let Difference {
+        now,
+        changed,
+        removed,
+        replaced,
+    } = difference;
     if replaced && ask.level == Level::Infinite {
         // What was below the former calendar of that name is not known any more.
         return Err(bad_token());
@@ -66,10 +83,24 @@ pub async fn run(call: Call, document: &Element, ask: Ask) -> Result<Response> {
     }
     let object_plan = match ask.level {
         Level::One => None,
-        Level::Infinite => Some(Arc::new(Plan::new(&asked, On::OBJECT, form.prefer.minimal, data))),
+        Level::Infinite => Some(Arc::new(Plan::new(
+            &asked,
+            On::OBJECT,
+            form.prefer.minimal,
+            data,
+        ))),
     };
-    let scope = Scope { desk: call.desk.clone(), asked, minimal: form.prefer.minimal };
-    let (now, changed, truncated) = cut(now, changed, before.as_ref(), ask.limit.map(|limit| limit - removed.len()));
+    let scope = Scope {
+        desk: call.desk.clone(),
+        asked,
+        minimal: form.prefer.minimal,
+    };
+    let (now, changed, truncated) = cut(
+        now,
+        changed,
+        before.as_ref(),
+        ask.limit.map(|limit| limit - removed.len()),
+    );
     let sync = HomeSync {
         href: call.href(),
         home: name.clone(),
@@ -97,20 +128,37 @@ struct Difference {
     replaced: bool,
 }
 
-async fn compare(tx: &mut Tx<'_>, who: &Who, name: &str, before: Option<&Home>) -> Result<Difference> {
+async fn compare(
+    tx: &mut Tx<'_>,
+    who: &Who,
+    name: &str,
+    before: Option<&Home>,
+) -> Result<Difference> {
     let (home, _) = resource::home(tx, who, name).await?;
     let mut all = calendars::list(tx, who.id, name).await?;
     all.retain(resource::can_read);
     let now = Home::of(home.id, home.seq, all.iter().map(seen));
     let Some(before) = before else {
-        return Ok(Difference { now, changed: all, removed: Vec::new(), replaced: false });
+        return Ok(Difference {
+            now,
+            changed: all,
+            removed: Vec::new(),
+            replaced: false,
+        });
     };
     if before.home != home.id.0 || before.seq > home.seq {
         return Err(bad_token());
     }
-    let removed: Vec<String> =
-        calendars::unbound_since(tx, home.id, before.seq).await?.into_iter().map(|(slug, _)| slug).collect();
-    let gone = before.calendars.iter().filter(|old| now.calendars.iter().all(|new| new.id != old.id)).count();
+    let removed: Vec<String> = calendars::unbound_since(tx, home.id, before.seq)
+        .await?
+        .into_iter()
+        .map(|(slug, _)| slug)
+        .collect();
+    let gone = before
+        .calendars
+        .iter()
+        .filter(|old| now.calendars.iter().all(|new| new.id != old.id))
+        .count();
     if gone > removed.len() && home.id != who.id {
         // A grant was taken back; the token does not say what that calendar was called.
         return Err(bad_token());
@@ -123,16 +171,30 @@ async fn compare(tx: &mut Tx<'_>, who: &Who, name: &str, before: Option<&Home>) 
         return Err(bad_token());
     }
     all.retain(|bound| before.seen(bound.calendar.id) != Some(&seen(bound)));
-    Ok(Difference { replaced: gone > removed.len(), now, changed: all, removed })
+    Ok(Difference {
+        replaced: gone > removed.len(),
+        now,
+        changed: all,
+        removed,
+    })
 }
 
 /// Cuts the changed calendars to the client's limit; the token then remembers the others as they were.
-fn cut(mut now: Home, mut changed: Vec<Bound>, before: Option<&Home>, limit: Option<usize>) -> (Home, Vec<Bound>, bool) {
-    let Some(limit) = limit.filter(|limit| *limit < changed.len()) else { return (now, changed, false) };
+fn cut(
+    mut now: Home,
+    mut changed: Vec<Bound>,
+    before: Option<&Home>,
+    limit: Option<usize>,
+) -> (Home, Vec<Bound>, bool) {
+    let Some(limit) = limit.filter(|limit| *limit < changed.len()) else {
+        return (now, changed, false);
+    };
     let later = changed.split_off(limit);
-    now.calendars.retain(|new| later.iter().all(|bound| bound.calendar.id.0 != new.id));
+    now.calendars
+        .retain(|new| later.iter().all(|bound| bound.calendar.id.0 != new.id));
     for bound in &later {
-        now.calendars.extend(before.and_then(|before| before.seen(bound.calendar.id)));
+        now.calendars
+            .extend(before.and_then(|before| before.seen(bound.calendar.id)));
     }
     (now, changed, true)
 }
@@ -160,7 +222,10 @@ impl Pages for HomeSync {
             if !self.started {
                 self.started = true;
                 let (scope, changed) = (&self.scope, &self.changed);
-                self.app.store.read(|tx| Box::pin(scope.write_calendars(tx, changed, w))).await?;
+                self.app
+                    .store
+                    .read(|tx| Box::pin(scope.write_calendars(tx, changed, w)))
+                    .await?;
                 self.write_removed(w);
                 self.begin_objects().await?;
             } else if let Some((members, since)) = self.objects.pop_front() {
@@ -189,18 +254,31 @@ impl Pages for HomeSync {
 impl HomeSync {
     fn write_removed(&self, w: &mut Writer) {
         for slug in &self.removed {
-            let path = Path::Calendar { name: self.home.clone(), slug: slug.clone() };
-            w.open(&dav::RESPONSE).element(&dav::HREF, &self.scope.desk.href(&path));
+            let path = Path::Calendar {
+                name: self.home.clone(),
+                slug: slug.clone(),
+            };
+            w.open(&dav::RESPONSE)
+                .element(&dav::HREF, &self.scope.desk.href(&path));
             w.element(&dav::STATUS, "HTTP/1.1 404 Not Found").close();
         }
     }
 
     async fn begin_objects(&mut self) -> Result<()> {
-        let Some(plan) = &self.object_plan else { return Ok(()) };
+        let Some(plan) = &self.object_plan else {
+            return Ok(());
+        };
         for bound in &self.changed {
-            let since = self.before.seen(bound.calendar.id).map_or(0, |seen| seen.seq);
+            let since = self
+                .before
+                .seen(bound.calendar.id)
+                .map_or(0, |seen| seen.seq);
             let (desk, plan, bound) = (self.scope.desk.clone(), plan.clone(), bound.clone());
-            let members = self.app.store.read(|tx| Box::pin(Members::new(tx, desk, bound, plan))).await?;
+            let members = self
+                .app
+                .store
+                .read(|tx| Box::pin(Members::new(tx, desk, bound, plan)))
+                .await?;
             self.objects.push_back((members, since));
         }
         Ok(())
@@ -241,7 +319,15 @@ mod tests {
     fn a_truncated_home_remembers_what_it_left_out_as_it_was() {
         let all: Vec<Bound> = (1..=3).map(bound).collect();
         let now = Home::of(PrincipalId(1), 7, all.iter().map(seen));
-        let before = Home::of(PrincipalId(1), 6, [Seen { id: 2, seq: 1, props_seq: 0 }]);
+        let before = Home::of(
+            PrincipalId(1),
+            6,
+            [Seen {
+                id: 2,
+                seq: 1,
+                props_seq: 0,
+            }],
+        );
         let (token, sent, truncated) = cut(now.clone(), all.clone(), Some(&before), Some(1));
         assert!(truncated && sent.len() == 1);
         assert_eq!(token.print(), "data:,h1_7/1.10.0/2.1.0");

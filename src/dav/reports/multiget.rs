@@ -37,12 +37,29 @@ pub async fn run(call: Call, document: Element) -> Result<Response> {
     }
     let (who, path) = (call.who(), call.path());
     if !matches!(path, Path::Object { .. }) {
-        call.app.store.read(|tx| Box::pin(resource::load(tx, who, path))).await?;
+        call.app
+            .store
+            .read(|tx| Box::pin(resource::load(tx, who, path)))
+            .await?;
     }
     let groups = group(&call, &document);
     let form = call.form();
-    let scope = Scope { desk: call.desk, asked, data, minimal: form.prefer.minimal };
-    reply::stream(form, Running { app: call.app, scope, groups: groups.into_iter(), current: None }).await
+    let scope = Scope {
+        desk: call.desk,
+        asked,
+        data,
+        minimal: form.prefer.minimal,
+    };
+    reply::stream(
+        form,
+        Running {
+            app: call.app,
+            scope,
+            groups: groups.into_iter(),
+            current: None,
+        },
+    )
+    .await
 }
 
 /// Neighbouring hrefs that lie in one calendar.
@@ -82,16 +99,24 @@ impl Names {
 /// Sorts the hrefs out in their order. Nearly all begin like the collection that was asked, and need no parsing then.
 fn group(call: &Call, document: &Element) -> Vec<Group> {
     let own = match call.path() {
-        Path::Calendar { name, slug } | Path::Object { name, slug, .. } => Some((name.clone(), slug.clone())),
+        Path::Calendar { name, slug } | Path::Object { name, slug, .. } => {
+            Some((name.clone(), slug.clone()))
+        }
         _ => None,
     };
     let base = own.as_ref().map(|(name, slug)| {
-        call.desk.href(&Path::Calendar { name: name.clone(), slug: slug.clone() })
+        call.desk.href(&Path::Calendar {
+            name: name.clone(),
+            slug: slug.clone(),
+        })
     });
     let mut groups: Vec<Group> = Vec::new();
     for href in document.children_named(&dav::HREF) {
         let href = href.trimmed_text().replace('\n', " ");
-        let short = base.as_deref().and_then(|base| href.strip_prefix(base)).filter(|rest| !rest.contains('/'));
+        let short = base
+            .as_deref()
+            .and_then(|base| href.strip_prefix(base))
+            .filter(|rest| !rest.contains('/'));
         let (calendar, name) = match short {
             Some(rest) => match decode(rest).filter(|name| !name.is_empty()) {
                 Some(name) => (own.clone(), name),
@@ -113,15 +138,31 @@ fn group(call: &Call, document: &Element) -> Vec<Group> {
 
 /// An href in full: an address with authority, another spelling, another calendar of the home.
 fn place(call: &Call, href: String) -> (Option<(String, String)>, String) {
-    let path = href.parse::<http::Uri>().ok().and_then(|uri| Path::parse(call.app.local(uri.path())));
-    let Some(Path::Object { name, slug, object }) = path else { return (None, href) };
+    let path = href
+        .parse::<http::Uri>()
+        .ok()
+        .and_then(|uri| Path::parse(call.app.local(uri.path())));
+    let Some(Path::Object { name, slug, object }) = path else {
+        return (None, href);
+    };
     let below = match call.path() {
         Path::Home(home) => *home == name,
-        Path::Calendar { name: home, slug: own } => *home == name && *own == slug,
-        Path::Object { name: home, slug: own, object: only } => *home == name && *own == slug && *only == object,
+        Path::Calendar {
+            name: home,
+            slug: own,
+        } => *home == name && *own == slug,
+        Path::Object {
+            name: home,
+            slug: own,
+            object: only,
+        } => *home == name && *own == slug && *only == object,
         _ => false,
     };
-    if below { (Some((name, slug)), object) } else { (None, href) }
+    if below {
+        (Some((name, slug)), object)
+    } else {
+        (None, href)
+    }
 }
 
 struct Scope {
@@ -141,38 +182,63 @@ struct Running {
 impl Pages for Running {
     fn page<'a>(&'a mut self, w: &'a mut Writer) -> BoxFuture<'a, Result<Next>> {
         Box::pin(async move {
-            let Running { app, scope, groups, current } = self;
+            let Running {
+                app,
+                scope,
+                groups,
+                current,
+            } = self;
             let next = match current.take() {
                 Some(going_on) => Some(going_on),
                 None => match groups.next() {
-                    Some(group) => app.store.read(|tx| Box::pin(scope.begin(tx, group, w))).await?,
+                    Some(group) => {
+                        app.store
+                            .read(|tx| Box::pin(scope.begin(tx, group, w)))
+                            .await?
+                    }
                     None => None,
                 },
             };
             if let Some((members, mut names)) = next {
                 let batch = names.take(PAGE);
-                app.store.read(|tx| Box::pin(write(tx, &members, &batch, w))).await?;
+                app.store
+                    .read(|tx| Box::pin(write(tx, &members, &batch, w)))
+                    .await?;
                 if !names.is_empty() {
                     *current = Some((members, names));
                 }
             }
-            Ok(if current.is_none() && groups.len() == 0 { Next::Done } else { Next::More })
+            Ok(if current.is_none() && groups.len() == 0 {
+                Next::Done
+            } else {
+                Next::More
+            })
         })
     }
 }
 
 impl Scope {
     /// Finds the group's calendar; without one all of its hrefs are 404, written at once.
-    async fn begin(&self, tx: &mut Tx<'_>, mut group: Group, w: &mut Writer) -> Result<Option<(Members, Names)>> {
+    async fn begin(
+        &self,
+        tx: &mut Tx<'_>,
+        mut group: Group,
+        w: &mut Writer,
+    ) -> Result<Option<(Members, Names)>> {
         let found = match &group.calendar {
-            Some((home, slug)) => calendars::find(tx, self.desk.who.id, home, slug).await?.filter(resource::can_read),
+            Some((home, slug)) => calendars::find(tx, self.desk.who.id, home, slug)
+                .await?
+                .filter(resource::can_read),
             None => None,
         };
         let Some(bound) = found else {
             for name in group.names.take(usize::MAX) {
                 let href = match &group.calendar {
                     Some((home, slug)) => {
-                        let calendar = Path::Calendar { name: home.clone(), slug: slug.clone() };
+                        let calendar = Path::Calendar {
+                            name: home.clone(),
+                            slug: slug.clone(),
+                        };
                         format!("{}{}", self.desk.href(&calendar), encode(name))
                     }
                     None => name.to_owned(),
@@ -186,7 +252,10 @@ impl Scope {
     }
 
     async fn members(&self, tx: &mut Tx<'_>, bound: Bound) -> Result<Members> {
-        let data = self.data.as_ref().map(|data| data.within(zone(&bound.calendar), self.desk.limits.instances));
+        let data = self
+            .data
+            .as_ref()
+            .map(|data| data.within(zone(&bound.calendar), self.desk.limits.instances));
         let plan = Plan::new(&self.asked, On::OBJECT, self.minimal, data);
         Members::new(tx, self.desk.clone(), bound, Arc::new(plan)).await
     }

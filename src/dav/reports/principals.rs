@@ -31,10 +31,26 @@ struct Searchable {
 }
 
 static SEARCHABLE: [Searchable; 4] = [
-    Searchable { name: Name::dav("displayname"), about: "Name", values: |p| vec![&p.display_name, &p.name] },
-    Searchable { name: Name::cs("email-address-set"), about: "Mail address", values: |p| addresses(p) },
-    Searchable { name: Name::caldav("calendar-user-address-set"), about: "Calendar address", values: |p| addresses(p) },
-    Searchable { name: Name::caldav("calendar-user-type"), about: "Person, group or resource", values: |p| vec![user_type(p)] },
+    Searchable {
+        name: Name::dav("displayname"),
+        about: "Name",
+        values: |p| vec![&p.display_name, &p.name],
+    },
+    Searchable {
+        name: Name::cs("email-address-set"),
+        about: "Mail address",
+        values: |p| addresses(p),
+    },
+    Searchable {
+        name: Name::caldav("calendar-user-address-set"),
+        about: "Calendar address",
+        values: |p| addresses(p),
+    },
+    Searchable {
+        name: Name::caldav("calendar-user-type"),
+        about: "Person, group or resource",
+        values: |p| vec![user_type(p)],
+    },
 ];
 
 fn addresses(principal: &Principal) -> Vec<&str> {
@@ -51,10 +67,20 @@ fn user_type(principal: &Principal) -> &'static str {
 
 /// RFC 3744 §9.5
 pub async fn search_property_set(_: Call, _: Element) -> Result<Response> {
-    let mut w = Writer::document(&dav::PRINCIPAL_SEARCH_PROPERTY_SET, &[Ns::Dav, Ns::CalDav, Ns::CalendarServer]);
+    let mut w = Writer::document(
+        &dav::PRINCIPAL_SEARCH_PROPERTY_SET,
+        &[Ns::Dav, Ns::CalDav, Ns::CalendarServer],
+    );
     for searchable in &SEARCHABLE {
-        w.open(&dav::PRINCIPAL_SEARCH_PROPERTY).open(&dav::PROP).empty(&searchable.name).close();
-        w.open(&dav::DESCRIPTION).attr("xml:lang", "en").text(searchable.about).close().close();
+        w.open(&dav::PRINCIPAL_SEARCH_PROPERTY)
+            .open(&dav::PROP)
+            .empty(&searchable.name)
+            .close();
+        w.open(&dav::DESCRIPTION)
+            .attr("xml:lang", "en")
+            .text(searchable.about)
+            .close()
+            .close();
     }
     Ok(error::xml(w.finish()))
 }
@@ -64,24 +90,42 @@ pub async fn property_search(call: Call, document: Element) -> Result<Response> 
     let any = document.attr("test").is_some_and(|test| test == "anyof");
     let mut tests: Vec<(Vec<Name>, String)> = Vec::new();
     for search in document.children_named(&dav::PROPERTY_SEARCH) {
-        let names = search.child(&dav::PROP).map(|prop| prop.elements().map(|e| e.name.clone()).collect());
-        let text = search.child(&dav::MATCH).map(Element::trimmed_text).unwrap_or_default();
-        tests.push((names.unwrap_or_default(), strip_mailto(&text.to_lowercase()).to_owned()));
+        let names = search
+            .child(&dav::PROP)
+            .map(|prop| prop.elements().map(|e| e.name.clone()).collect());
+        let text = search
+            .child(&dav::MATCH)
+            .map(Element::trimmed_text)
+            .unwrap_or_default();
+        tests.push((
+            names.unwrap_or_default(),
+            strip_mailto(&text.to_lowercase()).to_owned(),
+        ));
     }
     if tests.is_empty() {
         return Err(Error::BadRequest("a search needs a property-search".into()));
     }
     let matches = |principal: &Principal| {
-        let mut each = tests.iter().map(|(names, text)| names.iter().all(|name| contains(principal, name, text)));
-        if any { each.any(|found| found) } else { each.all(|found| found) }
+        let mut each = tests
+            .iter()
+            .map(|(names, text)| names.iter().all(|name| contains(principal, name, text)));
+        if any {
+            each.any(|found| found)
+        } else {
+            each.all(|found| found)
+        }
     };
     answer(&call, &document, matches).await
 }
 
 fn contains(principal: &Principal, name: &Name, text: &str) -> bool {
-    let searchable = SEARCHABLE.iter().find(|searchable| searchable.name == *name);
+    let searchable = SEARCHABLE
+        .iter()
+        .find(|searchable| searchable.name == *name);
     searchable.is_some_and(|searchable| {
-        (searchable.values)(principal).iter().any(|value| value.to_lowercase().contains(text))
+        (searchable.values)(principal)
+            .iter()
+            .any(|value| value.to_lowercase().contains(text))
     })
 }
 
@@ -109,14 +153,20 @@ pub async fn token_search(call: Call, document: Element) -> Result<Response> {
         wanted.is_none_or(|kind| kind == principal.kind)
             && tokens.iter().all(|token| {
                 let name = [principal.display_name.as_str(), principal.name.as_str()];
-                name.into_iter().chain(addresses(principal)).any(|value| value.to_lowercase().contains(strip_mailto(token)))
+                name.into_iter()
+                    .chain(addresses(principal))
+                    .any(|value| value.to_lowercase().contains(strip_mailto(token)))
             })
     };
     answer(&call, &document, matches).await
 }
 
 /// The principals that match, up to the limit; then 507 says that there are more.
-async fn answer(call: &Call, document: &Element, matches: impl Fn(&Principal) -> bool + Send + Sync) -> Result<Response> {
+async fn answer(
+    call: &Call,
+    document: &Element,
+    matches: impl Fn(&Principal) -> bool + Send + Sync,
+) -> Result<Response> {
     let limit = limit_of(document)?.unwrap_or(RESULTS).min(RESULTS);
     let (mut found, mut after, mut more) = (Vec::new(), None::<String>, false);
     loop {
@@ -128,8 +178,14 @@ async fn answer(call: &Call, document: &Element, matches: impl Fn(&Principal) ->
                 Box::pin(async move { principals::list(tx, after.as_deref(), PAGE as i64).await })
             })
             .await?;
-        after = page.last().filter(|_| page.len() == PAGE).map(|last| last.name.clone());
-        found.extend(page.into_iter().filter(|principal| principal.disabled.is_none() && matches(principal)));
+        after = page
+            .last()
+            .filter(|_| page.len() == PAGE)
+            .map(|last| last.name.clone());
+        found.extend(
+            page.into_iter()
+                .filter(|principal| principal.disabled.is_none() && matches(principal)),
+        );
         more |= found.len() > limit;
         if after.is_none() || more {
             break;
@@ -146,13 +202,24 @@ async fn answer(call: &Call, document: &Element, matches: impl Fn(&Principal) ->
 
 async fn write(call: &Call, document: &Element, found: &[Principal], w: &mut Writer) -> Result<()> {
     let (asked, _) = asked_of(document)?;
-    let scope = Scope { desk: call.desk.clone(), asked, minimal: call.request.prefer.minimal };
+    let scope = Scope {
+        desk: call.desk.clone(),
+        asked,
+        minimal: call.request.prefer.minimal,
+    };
     call.app
         .store
         .read(|tx| {
             Box::pin(async move {
                 for principal in found {
-                    scope.write(tx, w, &scope.desk.principal(&principal.name), &Node::Principal(principal)).await?;
+                    scope
+                        .write(
+                            tx,
+                            w,
+                            &scope.desk.principal(&principal.name),
+                            &Node::Principal(principal),
+                        )
+                        .await?;
                 }
                 Ok(())
             })
@@ -164,7 +231,9 @@ async fn write(call: &Call, document: &Element, found: &[Principal], w: &mut Wri
 pub async fn principal_match(call: Call, document: Element) -> Result<Response> {
     let property = document.child(&dav::PRINCIPAL_PROPERTY);
     if document.child(&dav::SELF).is_none() && property.is_none() {
-        return Err(Error::BadRequest("principal-match needs self or principal-property".into()));
+        return Err(Error::BadRequest(
+            "principal-match needs self or principal-property".into(),
+        ));
     }
     let by_owner = property.is_some_and(|property| property.child(&dav::OWNER).is_some());
     let mut w = reply::document();
@@ -189,7 +258,11 @@ async fn selves(tx: &mut Tx<'_>, who: &Who) -> Result<Vec<Principal>> {
 
 async fn write_owned(call: &Call, document: &Element, home: &str, w: &mut Writer) -> Result<()> {
     let (asked, _) = asked_of(document)?;
-    let scope = Scope { desk: call.desk.clone(), asked, minimal: call.request.prefer.minimal };
+    let scope = Scope {
+        desk: call.desk.clone(),
+        asked,
+        minimal: call.request.prefer.minimal,
+    };
     let who = call.who();
     call.app
         .store
@@ -219,7 +292,12 @@ pub async fn acl_principal_prop_set(call: Call, document: Element) -> Result<Res
                 match &node {
                     Node::Calendar(bound) | Node::Object(bound, _) => {
                         names.insert(bound.calendar.owner_name.clone());
-                        names.extend(resource::grants(tx, bound).await?.into_iter().map(|(name, _)| name));
+                        names.extend(
+                            resource::grants(tx, bound)
+                                .await?
+                                .into_iter()
+                                .map(|(name, _)| name),
+                        );
                     }
                     Node::Home(principal, _) => drop(names.insert(principal.name.clone())),
                     _ => {}
@@ -233,7 +311,10 @@ pub async fn acl_principal_prop_set(call: Call, document: Element) -> Result<Res
         })
         .await?;
     if found.len() > RESULTS {
-        return Err(Error::precondition(Precondition::NumberOfMatchesWithinLimits, format!("more than {RESULTS} principals")));
+        return Err(Error::precondition(
+            Precondition::NumberOfMatchesWithinLimits,
+            format!("more than {RESULTS} principals"),
+        ));
     }
     let mut w = reply::document();
     write(&call, &document, &found, &mut w).await?;

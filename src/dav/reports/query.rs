@@ -42,8 +42,25 @@ pub async fn run(call: Call, document: Element) -> Result<Response> {
         Path::Object { object, .. } => Some(object.clone()),
         _ => None,
     };
-    let query = Query { desk: call.desk, asked, data, filter: Arc::new(filter), floating, minimal: form.prefer.minimal, only };
-    reply::stream(form, Running { app: call.app, query, targets: targets.into_iter(), current: None }).await
+    let query = Query {
+        desk: call.desk,
+        asked,
+        data,
+        filter: Arc::new(filter),
+        floating,
+        minimal: form.prefer.minimal,
+        only,
+    };
+    reply::stream(
+        form,
+        Running {
+            app: call.app,
+            query,
+            targets: targets.into_iter(),
+            current: None,
+        },
+    )
+    .await
 }
 
 /// The zone of floating times that the request names: CALDAV:timezone (§9.8), or CALDAV:timezone-id (RFC 7809 §9).
@@ -51,10 +68,18 @@ pub fn zone_of(document: &Element) -> Result<Option<Zone>> {
     if let Some(id) = document.child(&cal::TIMEZONE_ID) {
         let id = id.trimmed_text();
         let zone = Zone::named(&id);
-        let unknown = || Error::precondition(Precondition::ValidTimezone, format!("unknown time zone {id:?}"));
+        let unknown = || {
+            Error::precondition(
+                Precondition::ValidTimezone,
+                format!("unknown time zone {id:?}"),
+            )
+        };
         return zone.ok_or_else(unknown).map(Some);
     }
-    document.child(&cal::TIMEZONE).map(|text| live::zone_of_text(&text.text()).map(|(zone, _)| zone)).transpose()
+    document
+        .child(&cal::TIMEZONE)
+        .map(|text| live::zone_of_text(&text.text()).map(|(zone, _)| zone))
+        .transpose()
 }
 
 /// The calendars in the scope of the request.
@@ -62,7 +87,11 @@ async fn targets(call: &Call) -> Result<Vec<Bound>> {
     let (who, depth) = (call.who(), call.request.depth);
     let found = match call.path() {
         Path::Calendar { name, slug } | Path::Object { name, slug, .. } => {
-            let bound = call.app.store.peek(|tx| Box::pin(resource::calendar(tx, who, name, slug))).await?;
+            let bound = call
+                .app
+                .store
+                .peek(|tx| Box::pin(resource::calendar(tx, who, name, slug)))
+                .await?;
             // With Depth 0 the scope is the collection itself, which is no object.
             match (call.path(), depth) {
                 (Path::Calendar { .. }, Some(Depth::Zero)) => Vec::new(),
@@ -110,18 +139,35 @@ struct Running {
 impl Pages for Running {
     fn page<'a>(&'a mut self, w: &'a mut Writer) -> BoxFuture<'a, Result<Next>> {
         Box::pin(async move {
-            let Running { app, query, targets, current } = self;
+            let Running {
+                app,
+                query,
+                targets,
+                current,
+            } = self;
             if current.is_none() {
-                let Some(bound) = targets.next() else { return Ok(Next::Done) };
-                *current = Some(app.store.read(|tx| Box::pin(query.begin(tx, bound))).await?);
+                let Some(bound) = targets.next() else {
+                    return Ok(Next::Done);
+                };
+                *current = Some(
+                    app.store
+                        .read(|tx| Box::pin(query.begin(tx, bound)))
+                        .await?,
+                );
             }
             if let Some(answer) = current.as_mut() {
-                app.store.read(|tx| Box::pin(answer.write_page(tx, query, w))).await?;
+                app.store
+                    .read(|tx| Box::pin(answer.write_page(tx, query, w)))
+                    .await?;
                 if answer.is_done() {
                     *current = None;
                 }
             }
-            Ok(if current.is_none() && targets.len() == 0 { Next::Done } else { Next::More })
+            Ok(if current.is_none() && targets.len() == 0 {
+                Next::Done
+            } else {
+                Next::More
+            })
         })
     }
 }
@@ -137,20 +183,40 @@ struct Answer {
 
 impl Query {
     async fn begin(&self, tx: &mut Tx<'_>, bound: Bound) -> Result<Answer> {
-        let floating = self.floating.clone().unwrap_or_else(|| zone(&bound.calendar));
-        let data = self.data.as_ref().map(|data| data.within(floating.clone(), self.desk.limits.instances));
+        let floating = self
+            .floating
+            .clone()
+            .unwrap_or_else(|| zone(&bound.calendar));
+        let data = self
+            .data
+            .as_ref()
+            .map(|data| data.within(floating.clone(), self.desk.limits.instances));
         let plan = Arc::new(Plan::new(&self.asked, On::OBJECT, self.minimal, data));
         let candidates = match &self.only {
             Some(name) => named(tx, &bound, name).await?,
             None => self.candidates(tx, &bound, &floating).await?,
         };
         let members = Members::new(tx, self.desk.clone(), bound, plan).await?;
-        Ok(Answer { members, floating, candidates, done: 0 })
+        Ok(Answer {
+            members,
+            floating,
+            candidates,
+            done: 0,
+        })
     }
 
-    async fn candidates(&self, tx: &mut Tx<'_>, bound: &Bound, floating: &Zone) -> Result<Vec<(ObjectId, bool)>> {
+    async fn candidates(
+        &self,
+        tx: &mut Tx<'_>,
+        bound: &Bound,
+        floating: &Zone,
+    ) -> Result<Vec<(ObjectId, bool)>> {
         let prefilter = self.filter.prefilter();
-        if prefilter.component.is_some_and(|component| !bound.calendar.components.allows(component)) && bound.calendar.objects == 0 {
+        if prefilter
+            .component
+            .is_some_and(|component| !bound.calendar.components.allows(component))
+            && bound.calendar.objects == 0
+        {
             return Ok(Vec::new());
         }
         let mut found = match prefilter.range {
@@ -164,13 +230,17 @@ impl Query {
     }
 
     fn matches(&self, body: &[u8], floating: &Zone) -> bool {
-        let Ok(tree) = Tree::parse(body, &Limits::default()) else { return false };
+        let Ok(tree) = Tree::parse(body, &Limits::default()) else {
+            return false;
+        };
         Object::read(&tree).is_ok_and(|object| self.filter.matches(&object, floating))
     }
 }
 
 async fn named(tx: &mut Tx<'_>, bound: &Bound, name: &str) -> Result<Vec<(ObjectId, bool)>> {
-    let head = objects::head(tx, bound.calendar.id, name).await?.ok_or(Error::NotFound)?;
+    let head = objects::head(tx, bound.calendar.id, name)
+        .await?
+        .ok_or(Error::NotFound)?;
     Ok(vec![(head.member.id, true)])
 }
 
@@ -187,7 +257,13 @@ async fn by_time(
     if prefilter.component == Some("VEVENT") {
         let ask = !prefilter.exact;
         occurrences::in_range(tx, id, range.start, range.end, |one| {
-            let at = |time| if one.row.local { floating.instant_of(time) } else { time };
+            let at = |time| {
+                if one.row.local {
+                    floating.instant_of(time)
+                } else {
+                    time
+                }
+            };
             if range.overlaps(at(one.row.starts), at(one.row.ends)) {
                 found.push((one.object, ask));
             }
@@ -201,10 +277,16 @@ async fn by_time(
 }
 
 /// All objects whose component and UID may fit.
-async fn by_listing(tx: &mut Tx<'_>, bound: &Bound, prefilter: &Prefilter<'_>) -> Result<Vec<(ObjectId, bool)>> {
+async fn by_listing(
+    tx: &mut Tx<'_>,
+    bound: &Bound,
+    prefilter: &Prefilter<'_>,
+) -> Result<Vec<(ObjectId, bool)>> {
     let mut found = Vec::new();
     objects::page(tx, bound.calendar.id, None, i64::MAX, false, |member| {
-        let fits = prefilter.component.is_none_or(|component| component == member.component)
+        let fits = prefilter
+            .component
+            .is_none_or(|component| component == member.component)
             && prefilter.uid.is_none_or(|uid| uid.matches(member.uid));
         if fits {
             found.push((member.id, !prefilter.exact));
@@ -228,7 +310,9 @@ impl Answer {
         let floating = &self.floating;
         self.members
             .write_batch(tx, Batch::Ids(&ids), ask, w, |_, member| {
-                let sure = batch.binary_search_by_key(&member.id, |(id, _)| *id).is_ok_and(|at| !batch[at].1);
+                let sure = batch
+                    .binary_search_by_key(&member.id, |(id, _)| *id)
+                    .is_ok_and(|at| !batch[at].1);
                 Ok(sure || query.matches(member.body, floating))
             })
             .await?;

@@ -39,20 +39,34 @@ pub struct Ask {
 impl Ask {
     /// A missing sync-level is taken from the Depth header, as the drafts had it that Apple's older clients follow.
     fn read(document: &Element, depth: Option<Depth>) -> Result<Ask> {
-        let level = match document.child(&dav::SYNC_LEVEL).map(Element::trimmed_text).as_deref() {
+        let level = match document
+            .child(&dav::SYNC_LEVEL)
+            .map(Element::trimmed_text)
+            .as_deref()
+        {
             Some("1") => Level::One,
             Some("infinite" | "infinity") => Level::Infinite,
             None if depth == Some(Depth::Infinity) => Level::Infinite,
             None => Level::One,
             Some(_) => return Err(Error::BadRequest("sync-level must be 1 or infinite".into())),
         };
-        let token = document.child(&dav::SYNC_TOKEN).map(Element::trimmed_text).unwrap_or_default();
-        Ok(Ask { token, level, limit: limit_of(document)? })
+        let token = document
+            .child(&dav::SYNC_TOKEN)
+            .map(Element::trimmed_text)
+            .unwrap_or_default();
+        Ok(Ask {
+            token,
+            level,
+            limit: limit_of(document)?,
+        })
     }
 }
 
 pub fn bad_token() -> Error {
-    Error::precondition(Precondition::ValidSyncToken, "this sync token is not known any more: sync from the beginning")
+    Error::precondition(
+        Precondition::ValidSyncToken,
+        "this sync token is not known any more: sync from the beginning",
+    )
 }
 
 pub async fn run(call: Call, document: Element) -> Result<Response> {
@@ -64,10 +78,20 @@ pub async fn run(call: Call, document: Element) -> Result<Response> {
     }
 }
 
-async fn calendar(call: &Call, document: &Element, ask: Ask, home: &str, slug: &str) -> Result<Response> {
+async fn calendar(
+    call: &Call,
+    document: &Element,
+    ask: Ask,
+    home: &str,
+    slug: &str,
+) -> Result<Response> {
     let (asked, data) = asked_of(document)?;
     let (who, form) = (call.who(), call.form());
-    let bound = call.app.store.peek(|tx| Box::pin(resource::calendar(tx, who, home, slug))).await?;
+    let bound = call
+        .app
+        .store
+        .peek(|tx| Box::pin(resource::calendar(tx, who, home, slug)))
+        .await?;
     let since = since(&ask.token, &bound.calendar)?;
     let data = data.map(|data| data.within(zone(&bound.calendar), call.desk.limits.instances));
     let plan = Arc::new(Plan::new(&asked, On::OBJECT, form.prefer.minimal, data));
@@ -77,7 +101,15 @@ async fn calendar(call: &Call, document: &Element, ask: Ask, home: &str, slug: &
         .store
         .read(|tx| Box::pin(Members::new(tx, desk, Bound::clone(&bound), plan)))
         .await?;
-    let sync = Sync { app: call.app.clone(), href: call.href(), members, since, until, left: ask.limit, listed: None };
+    let sync = Sync {
+        app: call.app.clone(),
+        href: call.href(),
+        members,
+        since,
+        until,
+        left: ask.limit,
+        listed: None,
+    };
     reply::stream(form, sync).await
 }
 
@@ -94,7 +126,10 @@ fn since(token: &str, calendar: &Calendar) -> Result<i64> {
 /// Inbox and notifications never have members.
 async fn empty(call: Call, ask: Ask) -> Result<Response> {
     let (who, path) = (call.who(), call.path());
-    call.app.store.read(|tx| Box::pin(resource::load(tx, who, path))).await?;
+    call.app
+        .store
+        .read(|tx| Box::pin(resource::load(tx, who, path)))
+        .await?;
     if !ask.token.is_empty() && ask.token != tokens::EMPTY {
         return Err(bad_token());
     }
@@ -119,9 +154,16 @@ impl Pages for Sync {
     fn page<'a>(&'a mut self, w: &'a mut Writer) -> BoxFuture<'a, Result<Next>> {
         Box::pin(async move {
             let everything = self.since == 0 && self.left.is_none();
-            let more = if everything { self.list(w).await? } else { self.changes(w).await? };
+            let more = if everything {
+                self.list(w).await?
+            } else {
+                self.changes(w).await?
+            };
             if !more {
-                w.element(&dav::SYNC_TOKEN, &tokens::of_calendar(self.members.bound.calendar.id, self.until));
+                w.element(
+                    &dav::SYNC_TOKEN,
+                    &tokens::of_calendar(self.members.bound.calendar.id, self.until),
+                );
             }
             Ok(if more { Next::More } else { Next::Done })
         })
@@ -131,7 +173,13 @@ impl Pages for Sync {
 impl Sync {
     /// All members, as of the token.
     async fn list(&mut self, w: &mut Writer) -> Result<bool> {
-        let Sync { app, members, until, listed, .. } = self;
+        let Sync {
+            app,
+            members,
+            until,
+            listed,
+            ..
+        } = self;
         let (mut count, mut last) = (0, String::new());
         let batch = Batch::After(listed.as_deref(), PAGE);
         let keep = |_: &mut Writer, member: &crate::store::MemberRef<'_>| {
@@ -141,7 +189,9 @@ impl Sync {
             }
             Ok(member.seq <= *until)
         };
-        app.store.read(|tx| Box::pin(members.write_batch(tx, batch, false, w, keep))).await?;
+        app.store
+            .read(|tx| Box::pin(members.write_batch(tx, batch, false, w, keep)))
+            .await?;
         *listed = Some(last);
         Ok(count == PAGE)
     }
@@ -149,7 +199,15 @@ impl Sync {
     /// One page of changes. When the client's limit is reached the answer says so with 507 for the collection itself, and
     /// its token covers exactly what was sent (RFC 6578 §3.6).
     async fn changes(&mut self, w: &mut Writer) -> Result<bool> {
-        let Sync { app, members, since, until, left, href, .. } = self;
+        let Sync {
+            app,
+            members,
+            since,
+            until,
+            left,
+            href,
+            ..
+        } = self;
         let limit = left.map_or(PAGE, |left| left.min(PAGE));
         let (from, to) = (*since, *until);
         let (last, count) = app
@@ -175,5 +233,8 @@ impl Sync {
 pub fn write_truncated(w: &mut Writer, href: &str) {
     w.open(&dav::RESPONSE).element(&dav::HREF, href);
     w.element(&dav::STATUS, "HTTP/1.1 507 Insufficient Storage");
-    w.open(&dav::ERROR).empty(&dav::NUMBER_OF_MATCHES_WITHIN_LIMITS).close().close();
+    w.open(&dav::ERROR)
+        .empty(&dav::NUMBER_OF_MATCHES_WITHIN_LIMITS)
+        .close()
+        .close();
 }

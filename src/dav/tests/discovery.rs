@@ -8,7 +8,13 @@ async fn options_says_what_can_be_done_and_nothing_else() {
     for path in ["/dav/", "/dav/principals/anna/", ANNA, WORK] {
         let answer = dav.ok("OPTIONS", path, &[], "", 200).await;
         let features: Vec<&str> = answer.header("dav").split(", ").collect();
-        for there in ["1", "3", "access-control", "calendar-access", "extended-mkcol"] {
+        for there in [
+            "1",
+            "3",
+            "access-control",
+            "calendar-access",
+            "extended-mkcol",
+        ] {
             assert!(features.contains(&there), "{there}");
         }
         for absent in ["2", "calendar-auto-schedule", "calendar-schedule"] {
@@ -16,17 +22,39 @@ async fn options_says_what_can_be_done_and_nothing_else() {
         }
         assert!(answer.header("allow").contains("PROPFIND"));
     }
-    assert!(dav.ok("OPTIONS", WORK, &[], "", 200).await.header("allow").contains("MKCALENDAR"));
+    assert!(
+        dav.ok("OPTIONS", WORK, &[], "", 200)
+            .await
+            .header("allow")
+            .contains("MKCALENDAR")
+    );
 }
 
 #[tokio::test]
 async fn every_address_that_apples_clients_try_leads_to_the_principal() {
     let dav = Dav::new().await;
-    for path in ["/", "/principals/", "/dav/", "/dav/principals/", "/calendar/dav/anna%40example.org/user/"] {
-        let answer = dav.propfind(path, "0", "<D:current-user-principal/><D:principal-URL/><D:resourcetype/>").await;
+    for path in [
+        "/",
+        "/principals/",
+        "/dav/",
+        "/dav/principals/",
+        "/calendar/dav/anna%40example.org/user/",
+    ] {
+        let answer = dav
+            .propfind(
+                path,
+                "0",
+                "<D:current-user-principal/><D:principal-URL/><D:resourcetype/>",
+            )
+            .await;
         let principal = answer.prop(path, "current-user-principal").expect(path);
-        assert_eq!(principal.elements().next().unwrap().text(), "/dav/principals/anna/");
-        assert!(locals(&answer.prop(path, "resourcetype").unwrap()).contains(&"collection".to_string()));
+        assert_eq!(
+            principal.elements().next().unwrap().text(),
+            "/dav/principals/anna/"
+        );
+        assert!(
+            locals(&answer.prop(path, "resourcetype").unwrap()).contains(&"collection".to_string())
+        );
     }
 }
 
@@ -38,16 +66,35 @@ async fn a_principal_leads_to_its_home_and_says_who_it_is() {
         <D:principal-URL/><D:resource-id/><D:supported-report-set/><C:calendar-user-type/><D:group-membership/>\
         <C:schedule-inbox-URL/><D:principal-collection-set/>";
     let answer = dav.propfind(at, "0", props).await;
-    let href = |local: &str| answer.prop(at, local).unwrap().elements().next().unwrap().text();
+    let href = |local: &str| {
+        answer
+            .prop(at, local)
+            .unwrap()
+            .elements()
+            .next()
+            .unwrap()
+            .text()
+    };
     assert_eq!(href("calendar-home-set"), ANNA);
     assert_eq!(href("calendar-user-address-set"), "mailto:anna@example.org");
     assert_eq!(href("principal-URL"), at);
     assert_eq!(href("principal-collection-set"), "/dav/principals/");
     assert!(href("resource-id").starts_with("urn:uuid:"));
-    assert_eq!(answer.value(at, "calendar-user-type").unwrap(), "INDIVIDUAL");
+    assert_eq!(
+        answer.value(at, "calendar-user-type").unwrap(),
+        "INDIVIDUAL"
+    );
     assert_eq!(answer.status_of(at, "schedule-inbox-URL"), Some(404));
-    let reports = answer.prop(at, "supported-report-set").unwrap().to_xml_string();
-    for report in ["principal-match", "principal-property-search", "expand-property", "calendarserver-principal-search"] {
+    let reports = answer
+        .prop(at, "supported-report-set")
+        .unwrap()
+        .to_xml_string();
+    for report in [
+        "principal-match",
+        "principal-property-search",
+        "expand-property",
+        "calendarserver-principal-search",
+    ] {
         assert!(reports.contains(report), "{report}");
     }
 }
@@ -55,15 +102,31 @@ async fn a_principal_leads_to_its_home_and_says_who_it_is() {
 #[tokio::test]
 async fn a_home_lists_its_calendars_once_each() {
     let dav = Dav::new().await;
-    let answer = dav.propfind(ANNA, "1", "<D:resourcetype/><D:displayname/>").await;
+    let answer = dav
+        .propfind(ANNA, "1", "<D:resourcetype/><D:displayname/>")
+        .await;
     let mut hrefs = answer.hrefs();
     hrefs.sort();
     assert!(hrefs.contains(&ANNA.to_string()) && hrefs.contains(&WORK.to_string()));
     assert_eq!(answer.value(WORK, "displayname").as_deref(), Some("work"));
-    assert_eq!(locals(&answer.prop(WORK, "resourcetype").unwrap()), ["collection", "calendar"]);
-    assert_eq!(locals(&answer.prop(ANNA, "resourcetype").unwrap()), ["collection"]);
+    assert_eq!(
+        locals(&answer.prop(WORK, "resourcetype").unwrap()),
+        ["collection", "calendar"]
+    );
+    assert_eq!(
+        locals(&answer.prop(ANNA, "resourcetype").unwrap()),
+        ["collection"]
+    );
     let noroot = format!("<D:propfind {NS}><D:prop><D:displayname/></D:prop></D:propfind>");
-    let answer = dav.ok("PROPFIND", ANNA, &[("Depth", "1"), ("Prefer", "depth-noroot")], &noroot, 207).await;
+    let answer = dav
+        .ok(
+            "PROPFIND",
+            ANNA,
+            &[("Depth", "1"), ("Prefer", "depth-noroot")],
+            &noroot,
+            207,
+        )
+        .await;
     assert!(!answer.hrefs().contains(&ANNA.to_string()));
     assert_eq!(answer.header("preference-applied"), "depth-noroot");
 }
@@ -83,12 +146,30 @@ async fn another_persons_home_and_calendars_are_not_there() {
         ("MKCALENDAR", "/dav/calendars/anna/new/"),
         ("PROPFIND", "/dav/calendars/anna/inbox/"),
     ] {
-        let answer = dav.send_as(&ben, method, path, &[("Depth", "infinity")], "").await;
+        let answer = dav
+            .send_as(&ben, method, path, &[("Depth", "infinity")], "")
+            .await;
         assert_eq!(answer.status, 404, "{method} {path}: {}", answer.text());
     }
-    let answer = dav.send_as(&ben, "PUT", "/dav/calendars/anna/work/b.ics", &[], &event("b", 1)).await;
+    let answer = dav
+        .send_as(
+            &ben,
+            "PUT",
+            "/dav/calendars/anna/work/b.ics",
+            &[],
+            &event("b", 1),
+        )
+        .await;
     assert_eq!(answer.status, 404);
-    let answer = dav.send_as(&ben, "PROPFIND", "/dav/principals/anna/", &[("Depth", "0")], "").await;
+    let answer = dav
+        .send_as(
+            &ben,
+            "PROPFIND",
+            "/dav/principals/anna/",
+            &[("Depth", "0")],
+            "",
+        )
+        .await;
     assert_eq!(answer.status, 207, "people may be found");
 }
 
@@ -97,13 +178,20 @@ async fn inbox_outbox_and_notifications_are_there_and_empty() {
     let dav = Dav::new().await;
     for place in ["inbox", "outbox", "notifications"] {
         let path = format!("{ANNA}{place}/");
-        let answer = dav.propfind(&path, "1", "<D:getetag/><D:getcontenttype/>").await;
+        let answer = dav
+            .propfind(&path, "1", "<D:getetag/><D:getcontenttype/>")
+            .await;
         assert_eq!(answer.hrefs(), [path]);
     }
     let path = format!("{ANNA}notifications/");
-    let body = format!("<D:sync-collection {NS}><D:sync-token/><D:sync-level>1</D:sync-level><D:prop/></D:sync-collection>");
+    let body = format!(
+        "<D:sync-collection {NS}><D:sync-token/><D:sync-level>1</D:sync-level><D:prop/></D:sync-collection>"
+    );
     let first = dav.report(&path, "1", &body).await.sync_token();
-    let again = body.replace("<D:sync-token/>", &format!("<D:sync-token>{first}</D:sync-token>"));
+    let again = body.replace(
+        "<D:sync-token/>",
+        &format!("<D:sync-token>{first}</D:sync-token>"),
+    );
     assert_eq!(dav.report(&path, "1", &again).await.sync_token(), first);
 }
 
@@ -114,16 +202,28 @@ async fn depth_infinity_ends_in_a_home_and_is_refused_above() {
     let answer = dav.propfind(ANNA, "infinity", "<D:getetag/>").await;
     assert!(answer.hrefs().contains(&format!("{WORK}a.ics")));
     for path in ["/dav/", "/dav/principals/", "/dav/calendars/"] {
-        assert_eq!(dav.send("PROPFIND", path, &[], "").await.precondition(), "propfind-finite-depth");
+        assert_eq!(
+            dav.send("PROPFIND", path, &[], "").await.precondition(),
+            "propfind-finite-depth"
+        );
     }
 }
 
 #[tokio::test]
 async fn methods_that_do_not_apply_are_405_with_allow() {
     let dav = Dav::new().await;
-    for (method, path) in [("PUT", WORK), ("GET", ANNA), ("BREW", WORK), ("MKCOL", WORK), ("POST", ANNA)] {
+    for (method, path) in [
+        ("PUT", WORK),
+        ("GET", ANNA),
+        ("BREW", WORK),
+        ("MKCOL", WORK),
+        ("POST", ANNA),
+    ] {
         let answer = dav.send(method, path, &[], "").await;
         assert_eq!(answer.status, 405, "{method} {path}: {}", answer.text());
-        assert!(answer.header("allow").contains("PROPFIND"), "{method} {path}");
+        assert!(
+            answer.header("allow").contains("PROPFIND"),
+            "{method} {path}"
+        );
     }
 }

@@ -39,7 +39,10 @@ impl Dav {
     pub async fn new() -> Dav {
         let world = World::new().await;
         let id = world.user("anna").await;
-        let dav = Dav { world, who: who(id, "anna") };
+        let dav = Dav {
+            world,
+            who: who(id, "anna"),
+        };
         dav.ok("MKCALENDAR", WORK, &[], "", 201).await;
         dav
     }
@@ -49,55 +52,103 @@ impl Dav {
         who(self.world.user(name).await, name)
     }
 
-    pub async fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Answer {
+    pub async fn send(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &str,
+    ) -> Answer {
         self.send_as(&self.who, method, path, headers, body).await
     }
 
-    pub async fn send_as(&self, who: &Who, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Answer {
+    pub async fn send_as(
+        &self,
+        who: &Who,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &str,
+    ) -> Answer {
         let mut request = http::Request::builder().method(method).uri(path);
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
         let body = RequestBody::from_bytes(body.to_owned(), Peer::LOCAL);
-        let response = super::serve(&self.world.app, who.clone(), request.body(body).unwrap()).await;
+        let response =
+            super::serve(&self.world.app, who.clone(), request.body(body).unwrap()).await;
         let (parts, body) = response.into_parts();
-        let body = body.collect().await.expect("the answer does not break off").to_bytes().to_vec();
-        Answer { status: parts.status.as_u16(), headers: parts.headers, body }
+        let body = body
+            .collect()
+            .await
+            .expect("the answer does not break off")
+            .to_bytes()
+            .to_vec();
+        Answer {
+            status: parts.status.as_u16(),
+            headers: parts.headers,
+            body,
+        }
     }
 
     /// Sends and expects this status.
-    pub async fn ok(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &str, status: u16) -> Answer {
+    pub async fn ok(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &str,
+        status: u16,
+    ) -> Answer {
         let answer = self.send(method, path, headers, body).await;
         assert_eq!(answer.status, status, "{method} {path}: {}", answer.text());
         answer
     }
 
     pub async fn put(&self, name: &str, ics: &str) -> Answer {
-        self.send("PUT", &format!("{WORK}{name}"), &[("Content-Type", "text/calendar; charset=utf-8")], ics).await
+        self.send(
+            "PUT",
+            &format!("{WORK}{name}"),
+            &[("Content-Type", "text/calendar; charset=utf-8")],
+            ics,
+        )
+        .await
     }
 
     pub async fn propfind(&self, path: &str, depth: &str, props: &str) -> Answer {
         let body = format!("<D:propfind {NS}><D:prop>{props}</D:prop></D:propfind>");
-        self.ok("PROPFIND", path, &[("Depth", depth)], &body, 207).await
+        self.ok("PROPFIND", path, &[("Depth", depth)], &body, 207)
+            .await
     }
 
     pub async fn report(&self, path: &str, depth: &str, body: &str) -> Answer {
-        self.ok("REPORT", path, &[("Depth", depth)], body, 207).await
+        self.ok("REPORT", path, &[("Depth", depth)], body, 207)
+            .await
     }
 
     pub async fn proppatch(&self, path: &str, set: &str) -> Answer {
-        let body = format!("<D:propertyupdate {NS}><D:set><D:prop>{set}</D:prop></D:set></D:propertyupdate>");
+        let body = format!(
+            "<D:propertyupdate {NS}><D:set><D:prop>{set}</D:prop></D:set></D:propertyupdate>"
+        );
         self.ok("PROPPATCH", path, &[], &body, 207).await
     }
 
     /// The sync token of a collection.
     pub async fn token(&self, path: &str) -> String {
-        self.propfind(path, "0", "<D:sync-token/>").await.value(path, "sync-token").expect("a sync-token")
+        self.propfind(path, "0", "<D:sync-token/>")
+            .await
+            .value(path, "sync-token")
+            .expect("a sync-token")
     }
 }
 
 fn who(id: PrincipalId, name: &str) -> Who {
-    Who { id, name: name.into(), admin: false, scopes: Scopes::ALL }
+    Who {
+        id,
+        name: name.into(),
+        admin: false,
+        scopes: Scopes::ALL,
+    }
 }
 
 /// The prefixes that bodies in tests use.
@@ -126,18 +177,24 @@ impl Answer {
     }
 
     pub fn header(&self, name: &str) -> &str {
-        self.headers.get(name).map_or("", |value| value.to_str().unwrap())
+        self.headers
+            .get(name)
+            .map_or("", |value| value.to_str().unwrap())
     }
 
     pub fn xml(&self) -> Element {
-        xml::read(&self.body, &xml::Limits::default()).unwrap_or_else(|why| panic!("{why}: {}", self.text()))
+        xml::read(&self.body, &xml::Limits::default())
+            .unwrap_or_else(|why| panic!("{why}: {}", self.text()))
     }
 
     /// The responses of a multistatus.
     pub fn responses(&self) -> Vec<Element> {
         let root = self.xml();
         assert_eq!(root.name, Name::dav("multistatus"), "{}", self.text());
-        root.elements().filter(|e| e.name == Name::dav("response")).cloned().collect()
+        root.elements()
+            .filter(|e| e.name == Name::dav("response"))
+            .cloned()
+            .collect()
     }
 
     pub fn hrefs(&self) -> Vec<String> {
@@ -149,7 +206,10 @@ impl Answer {
         self.responses()
             .iter()
             .map(|response| {
-                let status = response.child(&Name::dav("status")).map(Element::text).unwrap_or_default();
+                let status = response
+                    .child(&Name::dav("status"))
+                    .map(Element::text)
+                    .unwrap_or_default();
                 let sign = match status.split(' ').nth(1) {
                     None => "",
                     Some("404") => "-",
@@ -173,7 +233,9 @@ impl Answer {
 
     /// A property that is there.
     pub fn prop(&self, at: &str, local: &str) -> Option<Element> {
-        self.find(at, local).filter(|(status, _)| *status == 200).map(|(_, element)| element)
+        self.find(at, local)
+            .filter(|(status, _)| *status == 200)
+            .map(|(_, element)| element)
     }
 
     /// Its characters.
@@ -183,8 +245,17 @@ impl Answer {
 
     fn find(&self, at: &str, local: &str) -> Option<(u16, Element)> {
         let response = self.response(at);
-        for propstat in response.elements().filter(|e| e.name == Name::dav("propstat")) {
-            let status = propstat.child(&Name::dav("status"))?.text().split(' ').nth(1)?.parse().ok()?;
+        for propstat in response
+            .elements()
+            .filter(|e| e.name == Name::dav("propstat"))
+        {
+            let status = propstat
+                .child(&Name::dav("status"))?
+                .text()
+                .split(' ')
+                .nth(1)?
+                .parse()
+                .ok()?;
             let prop = propstat.child(&Name::dav("prop"))?;
             if let Some(found) = prop.elements().find(|e| e.name.local.as_str() == local) {
                 return Some((status, found.clone()));
@@ -202,7 +273,10 @@ impl Answer {
     }
 
     pub fn sync_token(&self) -> String {
-        self.xml().child(&Name::dav("sync-token")).expect("a sync-token").text()
+        self.xml()
+            .child(&Name::dav("sync-token"))
+            .expect("a sync-token")
+            .text()
     }
 }
 
@@ -212,5 +286,8 @@ fn href(response: &Element) -> String {
 
 /// Local names of child elements.
 pub fn locals(element: &Element) -> Vec<String> {
-    element.elements().map(|e| e.name.local.to_string()).collect()
+    element
+        .elements()
+        .map(|e| e.name.local.to_string())
+        .collect()
 }

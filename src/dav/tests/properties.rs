@@ -9,16 +9,27 @@ fn propfind(inside: &str) -> String {
 #[tokio::test]
 async fn unknown_properties_are_404_and_left_out_when_minimal() {
     let dav = Dav::new().await;
-    let answer = dav.propfind(WORK, "0", "<D:displayname/><X:unknown/><CS:pushkey/><C:calendar-data/>").await;
+    let answer = dav
+        .propfind(
+            WORK,
+            "0",
+            "<D:displayname/><X:unknown/><CS:pushkey/><C:calendar-data/>",
+        )
+        .await;
     assert_eq!(answer.status_of(WORK, "displayname"), Some(200));
     for absent in ["unknown", "pushkey", "calendar-data"] {
         assert_eq!(answer.status_of(WORK, absent), Some(404), "{absent}");
     }
     for header in [("Prefer", "return=minimal"), ("Brief", "t")] {
         let body = propfind("<D:prop><X:unknown/></D:prop>");
-        let answer = dav.ok("PROPFIND", WORK, &[("Depth", "0"), header], &body, 207).await;
+        let answer = dav
+            .ok("PROPFIND", WORK, &[("Depth", "0"), header], &body, 207)
+            .await;
         assert_eq!(answer.status_of(WORK, "unknown"), None);
-        assert!(answer.text().contains("200 OK"), "one propstat stays (RFC 8144 §2.1)");
+        assert!(
+            answer.text().contains("200 OK"),
+            "one propstat stays (RFC 8144 §2.1)"
+        );
     }
 }
 
@@ -27,16 +38,28 @@ async fn an_empty_body_is_allprop_and_allprop_leaves_caldav_out() {
     let dav = Dav::new().await;
     dav.proppatch(WORK, "<X:mine>1</X:mine>").await;
     for body in [String::new(), propfind("<D:allprop/>")] {
-        let answer = dav.ok("PROPFIND", WORK, &[("Depth", "0")], &body, 207).await;
+        let answer = dav
+            .ok("PROPFIND", WORK, &[("Depth", "0")], &body, 207)
+            .await;
         for there in ["resourcetype", "displayname", "creationdate", "mine"] {
             assert_eq!(answer.status_of(WORK, there), Some(200), "{there}");
         }
-        assert_eq!(answer.status_of(WORK, "supported-calendar-component-set"), None);
+        assert_eq!(
+            answer.status_of(WORK, "supported-calendar-component-set"),
+            None
+        );
         assert_eq!(answer.status_of(WORK, "acl"), None);
     }
-    let body = propfind("<D:allprop/><D:include><C:supported-calendar-component-set/><D:displayname/></D:include>");
-    let answer = dav.ok("PROPFIND", WORK, &[("Depth", "0")], &body, 207).await;
-    assert_eq!(answer.status_of(WORK, "supported-calendar-component-set"), Some(200));
+    let body = propfind(
+        "<D:allprop/><D:include><C:supported-calendar-component-set/><D:displayname/></D:include>",
+    );
+    let answer = dav
+        .ok("PROPFIND", WORK, &[("Depth", "0")], &body, 207)
+        .await;
+    assert_eq!(
+        answer.status_of(WORK, "supported-calendar-component-set"),
+        Some(200)
+    );
     assert_eq!(answer.text().matches("<D:displayname>").count(), 1);
 }
 
@@ -44,9 +67,25 @@ async fn an_empty_body_is_allprop_and_allprop_leaves_caldav_out() {
 async fn propname_lists_names_without_values() {
     let dav = Dav::new().await;
     dav.proppatch(WORK, "<X:mine>1</X:mine>").await;
-    let answer = dav.ok("PROPFIND", WORK, &[("Depth", "0")], &propfind("<D:propname/>"), 207).await;
-    for there in ["resourcetype", "sync-token", "getctag", "mine", "supported-calendar-component-set"] {
-        let element = answer.prop(WORK, there).unwrap_or_else(|| panic!("{there}"));
+    let answer = dav
+        .ok(
+            "PROPFIND",
+            WORK,
+            &[("Depth", "0")],
+            &propfind("<D:propname/>"),
+            207,
+        )
+        .await;
+    for there in [
+        "resourcetype",
+        "sync-token",
+        "getctag",
+        "mine",
+        "supported-calendar-component-set",
+    ] {
+        let element = answer
+            .prop(WORK, there)
+            .unwrap_or_else(|| panic!("{there}"));
         assert!(element.children.is_empty(), "{there}");
     }
 }
@@ -66,11 +105,21 @@ async fn malformed_bodies_are_400() {
     }
     dav.ok("PROPFIND", WORK, &[("Depth", "5")], "", 400).await;
     let deep = format!("{}{}", "<a>".repeat(5000), "</a>".repeat(5000));
-    dav.ok("PROPFIND", WORK, &[("Depth", "0")], &deep, 400).await;
+    dav.ok("PROPFIND", WORK, &[("Depth", "0")], &deep, 400)
+        .await;
     let large = format!("<a>{}</a>", "x".repeat(5 << 20));
-    let answer = dav.ok("PROPFIND", WORK, &[("Depth", "0")], &large, 413).await;
+    let answer = dav
+        .ok("PROPFIND", WORK, &[("Depth", "0")], &large, 413)
+        .await;
     assert!(answer.text().contains("limits.xml_bytes"));
-    dav.ok("PROPFIND", WORK, &[("Depth", "0"), ("Content-Type", "image/png")], "x", 415).await;
+    dav.ok(
+        "PROPFIND",
+        WORK,
+        &[("Depth", "0"), ("Content-Type", "image/png")],
+        "x",
+        415,
+    )
+    .await;
 }
 
 #[tokio::test]
@@ -89,46 +138,121 @@ async fn dead_properties_keep_every_character_rfc_4918_4_3() {
         assert_eq!(note.elements().next().unwrap().text(), "mixed");
         assert_eq!(note.attrs[0].value, "a&b");
     }
-    let remove = format!("<D:propertyupdate {NS}><D:remove><D:prop><note xmlns=\"urn:z\"/><X:never/></D:prop></D:remove></D:propertyupdate>");
+    let remove = format!(
+        "<D:propertyupdate {NS}><D:remove><D:prop><note xmlns=\"urn:z\"/><X:never/></D:prop></D:remove></D:propertyupdate>"
+    );
     let answer = dav.ok("PROPPATCH", WORK, &[], &remove, 207).await;
-    assert_eq!(answer.status_of(WORK, "never"), Some(200), "removing what is not there is no error");
-    assert_eq!(dav.propfind(WORK, "0", "<note xmlns=\"urn:z\"/>").await.status_of(WORK, "note"), Some(404));
+    assert_eq!(
+        answer.status_of(WORK, "never"),
+        Some(200),
+        "removing what is not there is no error"
+    );
+    assert_eq!(
+        dav.propfind(WORK, "0", "<note xmlns=\"urn:z\"/>")
+            .await
+            .status_of(WORK, "note"),
+        Some(404)
+    );
 }
 
 #[tokio::test]
 async fn proppatch_is_all_or_nothing() {
     let dav = Dav::new().await;
-    let answer = dav.proppatch(WORK, "<D:displayname>New</D:displayname><D:getetag>x</D:getetag><X:a/>").await;
+    let answer = dav
+        .proppatch(
+            WORK,
+            "<D:displayname>New</D:displayname><D:getetag>x</D:getetag><X:a/>",
+        )
+        .await;
     assert_eq!(answer.status_of(WORK, "getetag"), Some(403));
     assert_eq!(answer.status_of(WORK, "displayname"), Some(424));
     assert!(answer.text().contains("cannot-modify-protected-property"));
-    assert_eq!(dav.propfind(WORK, "0", "<D:displayname/>").await.value(WORK, "displayname").unwrap(), "work");
-    let body = format!("<D:propertyupdate {NS}><D:set><D:prop><D:displayname>New</D:displayname></D:prop></D:set></D:propertyupdate>");
-    let answer = dav.ok("PROPPATCH", WORK, &[("Prefer", "return=minimal")], &body, 200).await;
+    assert_eq!(
+        dav.propfind(WORK, "0", "<D:displayname/>")
+            .await
+            .value(WORK, "displayname")
+            .unwrap(),
+        "work"
+    );
+    let body = format!(
+        "<D:propertyupdate {NS}><D:set><D:prop><D:displayname>New</D:displayname></D:prop></D:set></D:propertyupdate>"
+    );
+    let answer = dav
+        .ok(
+            "PROPPATCH",
+            WORK,
+            &[("Prefer", "return=minimal")],
+            &body,
+            200,
+        )
+        .await;
     assert!(answer.body.is_empty());
-    assert_eq!(dav.propfind(WORK, "0", "<D:displayname/>").await.value(WORK, "displayname").unwrap(), "New");
-    dav.ok("PROPPATCH", "/dav/calendars/anna/none/", &[], &body, 404).await;
-    assert_eq!(dav.send("PROPPATCH", "/dav/", &[], &body).await.precondition(), "need-privileges");
+    assert_eq!(
+        dav.propfind(WORK, "0", "<D:displayname/>")
+            .await
+            .value(WORK, "displayname")
+            .unwrap(),
+        "New"
+    );
+    dav.ok("PROPPATCH", "/dav/calendars/anna/none/", &[], &body, 404)
+        .await;
+    assert_eq!(
+        dav.send("PROPPATCH", "/dav/", &[], &body)
+            .await
+            .precondition(),
+        "need-privileges"
+    );
 }
 
 #[tokio::test]
 async fn what_apples_clients_set_is_kept() {
     let dav = Dav::new().await;
-    dav.proppatch(WORK, "<A:calendar-color symbolic-color=\"orange\">#FD8208FF</A:calendar-color>").await;
-    dav.proppatch(WORK, "<A:calendar-order>3</A:calendar-order>").await;
-    dav.proppatch(WORK, "<C:calendar-description xml:lang=\"en\">d</C:calendar-description>").await;
-    dav.proppatch(WORK, "<C:schedule-calendar-transp><C:transparent/></C:schedule-calendar-transp>").await;
+    dav.proppatch(
+        WORK,
+        "<A:calendar-color symbolic-color=\"orange\">#FD8208FF</A:calendar-color>",
+    )
+    .await;
+    dav.proppatch(WORK, "<A:calendar-order>3</A:calendar-order>")
+        .await;
+    dav.proppatch(
+        WORK,
+        "<C:calendar-description xml:lang=\"en\">d</C:calendar-description>",
+    )
+    .await;
+    dav.proppatch(
+        WORK,
+        "<C:schedule-calendar-transp><C:transparent/></C:schedule-calendar-transp>",
+    )
+    .await;
     dav.proppatch(ANNA, "<C:default-alarm-vevent-date>BEGIN:VALARM&#13;\nEND:VALARM&#13;\n</C:default-alarm-vevent-date>").await;
-    dav.proppatch(ANNA, "<C:calendar-free-busy-set><C:NO/></C:calendar-free-busy-set>").await;
+    dav.proppatch(
+        ANNA,
+        "<C:calendar-free-busy-set><C:NO/></C:calendar-free-busy-set>",
+    )
+    .await;
     let props = "<A:calendar-color/><A:calendar-order/><C:calendar-description/><C:schedule-calendar-transp/>";
     let answer = dav.propfind(WORK, "0", props).await;
     let color = answer.prop(WORK, "calendar-color").unwrap();
-    assert_eq!((color.text().as_str(), color.attr("symbolic-color")), ("#FD8208FF", Some("orange")));
+    assert_eq!(
+        (color.text().as_str(), color.attr("symbolic-color")),
+        ("#FD8208FF", Some("orange"))
+    );
     assert_eq!(answer.value(WORK, "calendar-order").unwrap(), "3");
-    assert_eq!(answer.prop(WORK, "calendar-description").unwrap().lang(), Some("en"));
-    assert_eq!(locals(&answer.prop(WORK, "schedule-calendar-transp").unwrap()), ["transparent"]);
-    let answer = dav.propfind(ANNA, "0", "<C:default-alarm-vevent-date/>").await;
-    assert_eq!(answer.value(ANNA, "default-alarm-vevent-date").unwrap(), "BEGIN:VALARM\r\nEND:VALARM\r\n");
+    assert_eq!(
+        answer.prop(WORK, "calendar-description").unwrap().lang(),
+        Some("en")
+    );
+    assert_eq!(
+        locals(&answer.prop(WORK, "schedule-calendar-transp").unwrap()),
+        ["transparent"]
+    );
+    let answer = dav
+        .propfind(ANNA, "0", "<C:default-alarm-vevent-date/>")
+        .await;
+    assert_eq!(
+        answer.value(ANNA, "default-alarm-vevent-date").unwrap(),
+        "BEGIN:VALARM\r\nEND:VALARM\r\n"
+    );
 }
 
 pub const BERLIN: &str = "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:x\r\nBEGIN:VTIMEZONE\r\nTZID:Europe/Berlin\r\n\
@@ -141,21 +265,55 @@ pub const BERLIN: &str = "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:x\r\nBEGIN:VT
 async fn the_time_zone_is_checked_and_known_by_name_and_by_text() {
     let dav = Dav::new().await;
     for bad in ["nonsense", "BEGIN:VCALENDAR\nEND:VCALENDAR"] {
-        let answer = dav.proppatch(WORK, &format!("<C:calendar-timezone>{bad}</C:calendar-timezone>")).await;
+        let answer = dav
+            .proppatch(
+                WORK,
+                &format!("<C:calendar-timezone>{bad}</C:calendar-timezone>"),
+            )
+            .await;
         assert_eq!(answer.status_of(WORK, "calendar-timezone"), Some(403));
         assert!(answer.text().contains("valid-calendar-data"));
     }
     let text = BERLIN.replace("\r\n", "&#13;\n");
-    let answer = dav.proppatch(WORK, &format!("<C:calendar-timezone>{text}</C:calendar-timezone>")).await;
-    assert_eq!(answer.status_of(WORK, "calendar-timezone"), Some(200), "{}", answer.text());
-    let answer = dav.propfind(WORK, "0", "<C:calendar-timezone/><C:calendar-timezone-id/>").await;
+    let answer = dav
+        .proppatch(
+            WORK,
+            &format!("<C:calendar-timezone>{text}</C:calendar-timezone>"),
+        )
+        .await;
+    assert_eq!(
+        answer.status_of(WORK, "calendar-timezone"),
+        Some(200),
+        "{}",
+        answer.text()
+    );
+    let answer = dav
+        .propfind(WORK, "0", "<C:calendar-timezone/><C:calendar-timezone-id/>")
+        .await;
     assert_eq!(answer.value(WORK, "calendar-timezone").unwrap(), BERLIN);
-    assert_eq!(answer.value(WORK, "calendar-timezone-id").unwrap(), "Europe/Berlin");
-    dav.proppatch(WORK, "<C:calendar-timezone-id>America/New_York</C:calendar-timezone-id>").await;
-    let answer = dav.propfind(WORK, "0", "<C:calendar-timezone/><C:calendar-timezone-id/>").await;
-    assert_eq!(answer.value(WORK, "calendar-timezone-id").unwrap(), "America/New_York");
+    assert_eq!(
+        answer.value(WORK, "calendar-timezone-id").unwrap(),
+        "Europe/Berlin"
+    );
+    dav.proppatch(
+        WORK,
+        "<C:calendar-timezone-id>America/New_York</C:calendar-timezone-id>",
+    )
+    .await;
+    let answer = dav
+        .propfind(WORK, "0", "<C:calendar-timezone/><C:calendar-timezone-id/>")
+        .await;
+    assert_eq!(
+        answer.value(WORK, "calendar-timezone-id").unwrap(),
+        "America/New_York"
+    );
     assert_eq!(answer.status_of(WORK, "calendar-timezone"), Some(404));
-    let answer = dav.proppatch(WORK, "<C:calendar-timezone-id>Mars/Olympus</C:calendar-timezone-id>").await;
+    let answer = dav
+        .proppatch(
+            WORK,
+            "<C:calendar-timezone-id>Mars/Olympus</C:calendar-timezone-id>",
+        )
+        .await;
     assert!(answer.text().contains("valid-timezone"));
 }
 
@@ -169,23 +327,53 @@ async fn calendars_describe_themselves() {
     let answer = dav.propfind(WORK, "0", props).await;
     assert!(!answer.text().contains("404"), "{}", answer.text());
     assert_eq!(answer.value(WORK, "max-resource-size").unwrap(), "10485760");
-    let rights = answer.prop(WORK, "current-user-privilege-set").unwrap().to_xml_string();
-    for right in ["D:all", "D:read", "D:write", "D:write-content", "D:bind", "D:unbind"] {
+    let rights = answer
+        .prop(WORK, "current-user-privilege-set")
+        .unwrap()
+        .to_xml_string();
+    for right in [
+        "D:all",
+        "D:read",
+        "D:write",
+        "D:write-content",
+        "D:bind",
+        "D:unbind",
+    ] {
         assert!(rights.contains(&format!("<{right}")), "{right}");
     }
-    let reports = answer.prop(WORK, "supported-report-set").unwrap().to_xml_string();
-    for report in ["calendar-query", "calendar-multiget", "free-busy-query", "sync-collection", "expand-property"] {
+    let reports = answer
+        .prop(WORK, "supported-report-set")
+        .unwrap()
+        .to_xml_string();
+    for report in [
+        "calendar-query",
+        "calendar-multiget",
+        "free-busy-query",
+        "sync-collection",
+        "expand-property",
+    ] {
         assert!(reports.contains(report), "{report}");
     }
-    assert!(answer.prop(WORK, "acl").unwrap().to_xml_string().contains("/dav/principals/anna/"));
+    assert!(
+        answer
+            .prop(WORK, "acl")
+            .unwrap()
+            .to_xml_string()
+            .contains("/dav/principals/anna/")
+    );
 }
 
 #[tokio::test]
 async fn quota_and_ctag_follow_the_contents() {
     let dav = Dav::new().await;
     let look = async || {
-        let answer = dav.propfind(WORK, "0", "<D:quota-used-bytes/><CS:getctag/>").await;
-        (answer.value(WORK, "quota-used-bytes").unwrap(), answer.value(WORK, "getctag").unwrap())
+        let answer = dav
+            .propfind(WORK, "0", "<D:quota-used-bytes/><CS:getctag/>")
+            .await;
+        (
+            answer.value(WORK, "quota-used-bytes").unwrap(),
+            answer.value(WORK, "getctag").unwrap(),
+        )
     };
     let (bytes, before) = look().await;
     assert_eq!(bytes, "0");
@@ -195,7 +383,13 @@ async fn quota_and_ctag_follow_the_contents() {
     assert_ne!(before, after);
     dav.proppatch(WORK, "<X:a/>").await;
     assert_eq!(look().await.1, after, "properties are not contents");
-    assert_eq!(dav.propfind(ANNA, "0", "<D:quota-used-bytes/>").await.value(ANNA, "quota-used-bytes").unwrap(), bytes);
+    assert_eq!(
+        dav.propfind(ANNA, "0", "<D:quota-used-bytes/>")
+            .await
+            .value(ANNA, "quota-used-bytes")
+            .unwrap(),
+        bytes
+    );
 }
 
 #[tokio::test]
@@ -203,25 +397,59 @@ async fn a_sharee_has_an_own_name_and_colour_and_nothing_else() {
     let dav = Dav::new().await;
     let ben = dav.user("ben").await;
     super::objects::share(&dav, &ben, 2).await;
-    dav.proppatch(WORK, "<D:displayname>Anna's</D:displayname><A:calendar-color>#111111</A:calendar-color>").await;
+    dav.proppatch(
+        WORK,
+        "<D:displayname>Anna's</D:displayname><A:calendar-color>#111111</A:calendar-color>",
+    )
+    .await;
     let at = "/dav/calendars/ben/from-anna/";
     let look = async |who: &Who, path: &str| {
         let body = propfind("<D:prop><D:displayname/><A:calendar-color/></D:prop>");
-        let answer = dav.send_as(who, "PROPFIND", path, &[("Depth", "0")], &body).await;
-        (answer.value(path, "displayname").unwrap(), answer.value(path, "calendar-color").unwrap())
+        let answer = dav
+            .send_as(who, "PROPFIND", path, &[("Depth", "0")], &body)
+            .await;
+        (
+            answer.value(path, "displayname").unwrap(),
+            answer.value(path, "calendar-color").unwrap(),
+        )
     };
     assert_eq!(look(&ben, at).await, ("Anna's".into(), "#111111".into()));
     let set = |inside: &str| {
-        format!("<D:propertyupdate {NS}><D:set><D:prop>{inside}</D:prop></D:set></D:propertyupdate>")
+        format!(
+            "<D:propertyupdate {NS}><D:set><D:prop>{inside}</D:prop></D:set></D:propertyupdate>"
+        )
     };
     let color = set("<A:calendar-color>#222222</A:calendar-color>");
-    assert_eq!(dav.send_as(&ben, "PROPPATCH", at, &[], &color).await.status, 207);
+    assert_eq!(
+        dav.send_as(&ben, "PROPPATCH", at, &[], &color).await.status,
+        207
+    );
     assert_eq!(look(&ben, at).await, ("Anna's".into(), "#222222".into()));
-    assert_eq!(look(&dav.who, WORK).await, ("Anna's".into(), "#111111".into()));
-    let refused = dav.send_as(&ben, "PROPPATCH", at, &[], &set("<X:shared>1</X:shared>")).await;
-    assert_eq!((refused.status, refused.precondition().as_str()), (403, "need-privileges"));
-    let acl = dav.send_as(&ben, "PROPFIND", at, &[("Depth", "0")], &propfind("<D:prop><D:acl/></D:prop>")).await;
-    assert_eq!(acl.status_of(at, "acl"), Some(403), "who may only read does not see who else may");
+    assert_eq!(
+        look(&dav.who, WORK).await,
+        ("Anna's".into(), "#111111".into())
+    );
+    let refused = dav
+        .send_as(&ben, "PROPPATCH", at, &[], &set("<X:shared>1</X:shared>"))
+        .await;
+    assert_eq!(
+        (refused.status, refused.precondition().as_str()),
+        (403, "need-privileges")
+    );
+    let acl = dav
+        .send_as(
+            &ben,
+            "PROPFIND",
+            at,
+            &[("Depth", "0")],
+            &propfind("<D:prop><D:acl/></D:prop>"),
+        )
+        .await;
+    assert_eq!(
+        acl.status_of(at, "acl"),
+        Some(403),
+        "who may only read does not see who else may"
+    );
 }
 
 #[tokio::test]
@@ -231,17 +459,28 @@ async fn hrefs_have_one_spelling() {
     dav.ok("MKCALENDAR", odd, &[], "", 201).await;
     let spelled = "/dav/calendars/anna/caf%C3%A9%20%40%281%29/";
     for asked in [odd, spelled, "/dav/calendars/anna/caf%C3%A9%20%40(1)"] {
-        assert_eq!(dav.propfind(asked, "0", "<D:displayname/>").await.hrefs(), [spelled]);
+        assert_eq!(
+            dav.propfind(asked, "0", "<D:displayname/>").await.hrefs(),
+            [spelled]
+        );
     }
-    dav.ok("PUT", &format!("{odd}a@b;c.ics"), &[], &event("a", 1), 201).await;
+    dav.ok("PUT", &format!("{odd}a@b;c.ics"), &[], &event("a", 1), 201)
+        .await;
     let names = dav.propfind(odd, "1", "<D:getetag/>").await.hrefs();
-    assert!(names.contains(&format!("{spelled}a%40b%3Bc.ics")), "{names:?}");
-    dav.ok("GET", &format!("{spelled}a%40b%3Bc.ics"), &[], "", 200).await;
+    assert!(
+        names.contains(&format!("{spelled}a%40b%3Bc.ics")),
+        "{names:?}"
+    );
+    dav.ok("GET", &format!("{spelled}a%40b%3Bc.ics"), &[], "", 200)
+        .await;
 }
 
 #[tokio::test]
 async fn the_acl_method_changes_nothing() {
     let dav = Dav::new().await;
     let body = format!("<D:acl {NS}/>");
-    assert_eq!(dav.send("ACL", WORK, &[], &body).await.precondition(), "no-protected-ace-conflict");
+    assert_eq!(
+        dav.send("ACL", WORK, &[], &body).await.precondition(),
+        "no-protected-ace-conflict"
+    );
 }

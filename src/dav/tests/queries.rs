@@ -20,8 +20,16 @@ async fn appendix_b() -> Dav {
     );
     dav.ok("DELETE", WORK, &[], "", 204).await;
     dav.ok("MKCALENDAR", WORK, &[], &body, 201).await;
-    for (n, text) in [ABCD1, ABCD2, ABCD3, ABCD4, ABCD5, ABCD6, ABCD7, ABCD8].into_iter().enumerate() {
-        let answer = dav.put(&format!("abcd{}.ics", n + 1), &text.replace('\n', "\r\n").replace("\r\r", "\r")).await;
+    for (n, text) in [ABCD1, ABCD2, ABCD3, ABCD4, ABCD5, ABCD6, ABCD7, ABCD8]
+        .into_iter()
+        .enumerate()
+    {
+        let answer = dav
+            .put(
+                &format!("abcd{}.ics", n + 1),
+                &text.replace('\n', "\r\n").replace("\r\r", "\r"),
+            )
+            .await;
         assert_eq!(answer.status, 201, "abcd{}: {}", n + 1, answer.text());
     }
     dav
@@ -38,7 +46,10 @@ fn query(data: &str, filter: &str) -> String {
 async fn matches(dav: &Dav, filter: &str) -> Vec<String> {
     let mut names = dav.report(WORK, "1", &query("", filter)).await.names();
     names.sort();
-    names.iter().map(|name| name.trim_end_matches(".ics").to_owned()).collect()
+    names
+        .iter()
+        .map(|name| name.trim_end_matches(".ics").to_owned())
+        .collect()
 }
 
 #[tokio::test]
@@ -71,7 +82,11 @@ async fn the_filters_of_rfc_4791_7_8() {
              </C:param-filter></C:prop-filter></C:comp-filter>",
             &["abcd3"],
         ),
-        ("7.8.8", "<C:comp-filter name=\"VEVENT\"/>", &["abcd1", "abcd2", "abcd3"]),
+        (
+            "7.8.8",
+            "<C:comp-filter name=\"VEVENT\"/>",
+            &["abcd1", "abcd2", "abcd3"],
+        ),
         (
             "7.8.9",
             "<C:comp-filter name=\"VTODO\"><C:prop-filter name=\"COMPLETED\"><C:is-not-defined/></C:prop-filter>\
@@ -79,8 +94,18 @@ async fn the_filters_of_rfc_4791_7_8() {
              </C:comp-filter>",
             &["abcd4", "abcd5"],
         ),
-        ("everything", "", &["abcd1", "abcd2", "abcd3", "abcd4", "abcd5", "abcd6", "abcd7", "abcd8"]),
-        ("no events", "<C:comp-filter name=\"VEVENT\"><C:is-not-defined/></C:comp-filter>", &["abcd4", "abcd5", "abcd6", "abcd7", "abcd8"]),
+        (
+            "everything",
+            "",
+            &[
+                "abcd1", "abcd2", "abcd3", "abcd4", "abcd5", "abcd6", "abcd7", "abcd8",
+            ],
+        ),
+        (
+            "no events",
+            "<C:comp-filter name=\"VEVENT\"><C:is-not-defined/></C:comp-filter>",
+            &["abcd4", "abcd5", "abcd6", "abcd7", "abcd8"],
+        ),
         (
             "start only, as iOS asks",
             "<C:comp-filter name=\"VEVENT\"><C:time-range start=\"20060106T000000Z\"/></C:comp-filter>",
@@ -103,16 +128,44 @@ async fn partial_and_expanded_data_of_rfc_4791_7_8_1_to_7_8_4() {
     let partial = "<C:calendar-data><C:comp name=\"VCALENDAR\"><C:prop name=\"VERSION\"/><C:comp name=\"VEVENT\">\
         <C:prop name=\"SUMMARY\"/><C:prop name=\"UID\"/></C:comp></C:comp></C:calendar-data>";
     let at = format!("{WORK}abcd2.ics");
-    let text = dav.report(WORK, "1", &query(partial, range)).await.value(&at, "calendar-data").unwrap();
-    assert!(text.contains("SUMMARY:") && !text.contains("DTSTART") && !text.contains("VTIMEZONE"), "{text}");
+    let text = dav
+        .report(WORK, "1", &query(partial, range))
+        .await
+        .value(&at, "calendar-data")
+        .unwrap();
+    assert!(
+        text.contains("SUMMARY:") && !text.contains("DTSTART") && !text.contains("VTIMEZONE"),
+        "{text}"
+    );
     let expand = "<C:calendar-data><C:expand start=\"20060103T000000Z\" end=\"20060105T000000Z\"/></C:calendar-data>";
-    let text = dav.report(WORK, "1", &query(expand, range)).await.value(&at, "calendar-data").unwrap();
-    assert!(!text.contains("RRULE") && !text.contains("VTIMEZONE"), "{text}");
-    assert!(text.contains("DTSTART:20060103T170000Z") && text.contains("DTSTART:20060104T190000Z"), "{text}");
+    let text = dav
+        .report(WORK, "1", &query(expand, range))
+        .await
+        .value(&at, "calendar-data")
+        .unwrap();
+    assert!(
+        !text.contains("RRULE") && !text.contains("VTIMEZONE"),
+        "{text}"
+    );
+    assert!(
+        text.contains("DTSTART:20060103T170000Z") && text.contains("DTSTART:20060104T190000Z"),
+        "{text}"
+    );
     let limit = "<C:calendar-data><C:limit-recurrence-set start=\"20060103T000000Z\" end=\"20060105T000000Z\"/></C:calendar-data>";
-    let text = dav.report(WORK, "1", &query(limit, range)).await.value(&at, "calendar-data").unwrap();
-    assert!(text.contains("RRULE") && text.contains("RECURRENCE-ID"), "{text}");
-    let whole = dav.report(WORK, "1", &query("<C:calendar-data/>", range)).await.value(&at, "calendar-data").unwrap();
+    let text = dav
+        .report(WORK, "1", &query(limit, range))
+        .await
+        .value(&at, "calendar-data")
+        .unwrap();
+    assert!(
+        text.contains("RRULE") && text.contains("RECURRENCE-ID"),
+        "{text}"
+    );
+    let whole = dav
+        .report(WORK, "1", &query("<C:calendar-data/>", range))
+        .await
+        .value(&at, "calendar-data")
+        .unwrap();
     assert_eq!(whole, dav.ok("GET", &at, &[], "", 200).await.text());
 }
 
@@ -121,50 +174,92 @@ async fn queries_that_cannot_be_answered_say_why() {
     let dav = Dav::new().await;
     for (filter, want) in [
         ("<C:comp-filter/>", "valid-filter"),
-        ("<C:comp-filter name=\"VEVENT\"><C:time-range/></C:comp-filter>", "valid-filter"),
-        ("<C:comp-filter name=\"VEVENT\"><C:time-range start=\"20060104\"/></C:comp-filter>", "valid-filter"),
-        ("<C:comp-filter name=\"VTIMEZONE\"><C:time-range start=\"20060104T000000Z\"/></C:comp-filter>", "supported-filter"),
+        (
+            "<C:comp-filter name=\"VEVENT\"><C:time-range/></C:comp-filter>",
+            "valid-filter",
+        ),
+        (
+            "<C:comp-filter name=\"VEVENT\"><C:time-range start=\"20060104\"/></C:comp-filter>",
+            "valid-filter",
+        ),
+        (
+            "<C:comp-filter name=\"VTIMEZONE\"><C:time-range start=\"20060104T000000Z\"/></C:comp-filter>",
+            "supported-filter",
+        ),
         (
             "<C:comp-filter name=\"VEVENT\"><C:prop-filter name=\"SUMMARY\"><C:text-match collation=\"i;x\">a</C:text-match></C:prop-filter></C:comp-filter>",
             "supported-collation",
         ),
     ] {
-        let answer = dav.ok("REPORT", WORK, &[("Depth", "1")], &query("", filter), 403).await;
+        let answer = dav
+            .ok("REPORT", WORK, &[("Depth", "1")], &query("", filter), 403)
+            .await;
         assert_eq!(answer.precondition(), want, "{filter}");
     }
-    let jcal = query("<C:calendar-data content-type=\"application/calendar+json\"/>", "");
-    assert_eq!(dav.send("REPORT", WORK, &[], &jcal).await.precondition(), "supported-calendar-data");
+    let jcal = query(
+        "<C:calendar-data content-type=\"application/calendar+json\"/>",
+        "",
+    );
+    assert_eq!(
+        dav.send("REPORT", WORK, &[], &jcal).await.precondition(),
+        "supported-calendar-data"
+    );
     let none = format!("<C:calendar-query {NS}><D:prop/></C:calendar-query>");
-    assert_eq!(dav.send("REPORT", WORK, &[], &none).await.precondition(), "valid-filter");
+    assert_eq!(
+        dav.send("REPORT", WORK, &[], &none).await.precondition(),
+        "valid-filter"
+    );
     let unknown = format!("<X:report {NS}/>");
-    assert_eq!(dav.send("REPORT", WORK, &[], &unknown).await.precondition(), "supported-report");
+    assert_eq!(
+        dav.send("REPORT", WORK, &[], &unknown).await.precondition(),
+        "supported-report"
+    );
 }
 
 #[tokio::test]
 async fn floating_times_and_dates_are_read_in_the_calendars_zone_or_the_querys() {
     let dav = Dav::new().await;
-    let day = event("day", 10).replace("DTSTART:20270110T100000Z\r\nDTEND:20270110T110000Z", "DTSTART;VALUE=DATE:20270110");
-    let floating = event("float", 10).replace("T100000Z", "T003000").replace("T110000Z", "T013000");
+    let day = event("day", 10).replace(
+        "DTSTART:20270110T100000Z\r\nDTEND:20270110T110000Z",
+        "DTSTART;VALUE=DATE:20270110",
+    );
+    let floating = event("float", 10)
+        .replace("T100000Z", "T003000")
+        .replace("T110000Z", "T013000");
     dav.put("day.ics", &day).await;
     dav.put("float.ics", &floating).await;
     let range = |from: &str, to: &str| {
-        format!("<C:comp-filter name=\"VEVENT\"><C:time-range start=\"202701{from}00Z\" end=\"202701{to}00Z\"/></C:comp-filter>")
+        format!(
+            "<C:comp-filter name=\"VEVENT\"><C:time-range start=\"202701{from}00Z\" end=\"202701{to}00Z\"/></C:comp-filter>"
+        )
     };
     let evening = range("09T2200", "09T2330");
-    assert!(matches(&dav, &evening).await.is_empty(), "in UTC the tenth has not begun");
+    assert!(
+        matches(&dav, &evening).await.is_empty(),
+        "in UTC the tenth has not begun"
+    );
     let berlin = "<C:calendar-timezone-id>Europe/Berlin</C:calendar-timezone-id>";
     dav.proppatch(WORK, berlin).await;
     assert_eq!(matches(&dav, &range("09T2300", "09T2330")).await, ["day"]);
-    assert_eq!(matches(&dav, &range("09T2330", "10T0030")).await, ["day", "float"]);
-    let tokyo = query("", &range("09T1500", "09T1501"))
-        .replace("</C:calendar-query>", "<C:timezone-id>Asia/Tokyo</C:timezone-id></C:calendar-query>");
+    assert_eq!(
+        matches(&dav, &range("09T2330", "10T0030")).await,
+        ["day", "float"]
+    );
+    let tokyo = query("", &range("09T1500", "09T1501")).replace(
+        "</C:calendar-query>",
+        "<C:timezone-id>Asia/Tokyo</C:timezone-id></C:calendar-query>",
+    );
     assert_eq!(dav.report(WORK, "1", &tokyo).await.names(), ["day.ics"]);
 }
 
 #[tokio::test]
 async fn recurrences_are_found_however_far_away() {
     let dav = Dav::new().await;
-    dav.put("r.ics", &event("r", 4).replace("SUMMARY", "RRULE:FREQ=WEEKLY\r\nSUMMARY")).await;
+    dav.put(
+        "r.ics",
+        &event("r", 4).replace("SUMMARY", "RRULE:FREQ=WEEKLY\r\nSUMMARY"),
+    )
+    .await;
     for (from, to, found) in [
         ("20270111T100000Z", "20270111T110000Z", true),
         ("20270112T100000Z", "20270112T110000Z", false),
@@ -172,7 +267,9 @@ async fn recurrences_are_found_however_far_away() {
         ("20990106T000000Z", "20990107T000000Z", false),
         ("20200101T000000Z", "20210101T000000Z", false),
     ] {
-        let filter = format!("<C:comp-filter name=\"VEVENT\"><C:time-range start=\"{from}\" end=\"{to}\"/></C:comp-filter>");
+        let filter = format!(
+            "<C:comp-filter name=\"VEVENT\"><C:time-range start=\"{from}\" end=\"{to}\"/></C:comp-filter>"
+        );
         assert_eq!(!matches(&dav, &filter).await.is_empty(), found, "{from}");
     }
 }
@@ -188,7 +285,14 @@ async fn the_scope_of_a_query_follows_depth() {
     assert_eq!(dav.report(&url, "0", &body).await.names(), ["a.ics"]);
     assert_eq!(dav.report(ANNA, "infinity", &body).await.hrefs(), [url]);
     assert!(dav.report(ANNA, "1", &body).await.responses().is_empty());
-    dav.ok("REPORT", "/dav/calendars/anna/work/none.ics", &[], &body, 404).await;
+    dav.ok(
+        "REPORT",
+        "/dav/calendars/anna/work/none.ics",
+        &[],
+        &body,
+        404,
+    )
+    .await;
 }
 
 #[tokio::test]
@@ -196,10 +300,22 @@ async fn multiget_of_rfc_4791_7_9() {
     let dav = Dav::new().await;
     dav.put("a.ics", &event("a", 1)).await;
     dav.put("b%20c.ics", &event("b", 1)).await;
-    dav.ok("PUT", "/dav/calendars/anna/calendar/x.ics", &[], &event("x", 1), 201).await;
+    dav.ok(
+        "PUT",
+        "/dav/calendars/anna/calendar/x.ics",
+        &[],
+        &event("x", 1),
+        201,
+    )
+    .await;
     let multiget = |hrefs: &[&str]| {
-        let hrefs: String = hrefs.iter().map(|href| format!("<D:href>{href}</D:href>")).collect();
-        format!("<C:calendar-multiget {NS}><D:prop><D:getetag/><C:calendar-data/><C:schedule-tag/></D:prop>{hrefs}</C:calendar-multiget>")
+        let hrefs: String = hrefs
+            .iter()
+            .map(|href| format!("<D:href>{href}</D:href>"))
+            .collect();
+        format!(
+            "<C:calendar-multiget {NS}><D:prop><D:getetag/><C:calendar-data/><C:schedule-tag/></D:prop>{hrefs}</C:calendar-multiget>"
+        )
     };
     let hrefs = [
         "/dav/calendars/anna/work/mtg1.ics",
@@ -211,9 +327,15 @@ async fn multiget_of_rfc_4791_7_9() {
         "/dav/calendars/anna/work/a.ics",
     ];
     let answer = dav.report(WORK, "1", &multiget(&hrefs)).await;
-    let fates: Vec<_> =
-        answer.responses().iter().map(|r| (href(r), r.child(&Name::dav("status")).is_none())).collect();
-    let fates: Vec<(&str, bool)> = fates.iter().map(|(href, there)| (href.as_str(), *there)).collect();
+    let fates: Vec<_> = answer
+        .responses()
+        .iter()
+        .map(|r| (href(r), r.child(&Name::dav("status")).is_none()))
+        .collect();
+    let fates: Vec<(&str, bool)> = fates
+        .iter()
+        .map(|(href, there)| (href.as_str(), *there))
+        .collect();
     assert_eq!(
         fates,
         [
@@ -226,8 +348,18 @@ async fn multiget_of_rfc_4791_7_9() {
             ("/dav/calendars/anna/work/a.ics", true),
         ]
     );
-    assert_eq!(answer.value(hrefs[1], "calendar-data").unwrap(), event("a", 1));
+    assert_eq!(
+        answer.value(hrefs[1], "calendar-data").unwrap(),
+        event("a", 1)
+    );
     let whole_home = dav.report(ANNA, "1", &multiget(&hrefs[1..4])).await;
-    assert!(whole_home.responses().iter().all(|r| r.child(&Name::dav("status")).is_none()), "{}", whole_home.text());
+    assert!(
+        whole_home
+            .responses()
+            .iter()
+            .all(|r| r.child(&Name::dav("status")).is_none()),
+        "{}",
+        whole_home.text()
+    );
     dav.ok("REPORT", WORK, &[], &multiget(&[]), 400).await;
 }

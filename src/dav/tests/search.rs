@@ -21,23 +21,54 @@ async fn principal_property_search_rfc_3744_9_4() {
         )
     };
     for (prop, text, want) in [
-        ("<D:displayname/>", "BEN", &["/dav/principals/ben/", "/dav/principals/benedict/"][..]),
-        ("<CS:email-address-set/>", "anna@", &["/dav/principals/anna/"]),
-        ("<C:calendar-user-address-set/>", "mailto:ben@example.org", &["/dav/principals/ben/"]),
+        (
+            "<D:displayname/>",
+            "BEN",
+            &["/dav/principals/ben/", "/dav/principals/benedict/"][..],
+        ),
+        (
+            "<CS:email-address-set/>",
+            "anna@",
+            &["/dav/principals/anna/"],
+        ),
+        (
+            "<C:calendar-user-address-set/>",
+            "mailto:ben@example.org",
+            &["/dav/principals/ben/"],
+        ),
         ("<C:calendar-user-type/>", "RESOURCE", &[]),
-        ("<D:displayname/><CS:email-address-set/>", "dict", &["/dav/principals/benedict/"]),
+        (
+            "<D:displayname/><CS:email-address-set/>",
+            "dict",
+            &["/dav/principals/benedict/"],
+        ),
         ("<X:unknown/>", "a", &[]),
     ] {
         let answer = dav.report(PEOPLE, "0", &search(prop, text)).await;
         assert_eq!(answer.hrefs(), want, "{prop} {text}");
     }
-    dav.ok("REPORT", PEOPLE, &[], &format!("<D:principal-property-search {NS}/>"), 400).await;
+    dav.ok(
+        "REPORT",
+        PEOPLE,
+        &[],
+        &format!("<D:principal-property-search {NS}/>"),
+        400,
+    )
+    .await;
 }
 
 #[tokio::test]
 async fn the_searchable_properties_are_listed() {
     let dav = Dav::new().await;
-    let answer = dav.ok("REPORT", PEOPLE, &[("Depth", "0")], "<A:principal-search-property-set xmlns:A=\"DAV:\"/>", 200).await;
+    let answer = dav
+        .ok(
+            "REPORT",
+            PEOPLE,
+            &[("Depth", "0")],
+            "<A:principal-search-property-set xmlns:A=\"DAV:\"/>",
+            200,
+        )
+        .await;
     let root = answer.xml();
     assert_eq!(root.name, Name::dav("principal-search-property-set"));
     assert!(root.elements().count() >= 3);
@@ -47,26 +78,61 @@ async fn the_searchable_properties_are_listed() {
 async fn apples_type_ahead() {
     let dav = people().await;
     let search = |context: &str, tokens: &[&str], more: &str| {
-        let tokens: String = tokens.iter().map(|token| format!("<CS:search-token>{token}</CS:search-token>")).collect();
+        let tokens: String = tokens
+            .iter()
+            .map(|token| format!("<CS:search-token>{token}</CS:search-token>"))
+            .collect();
         format!(
             "<CS:calendarserver-principal-search {NS} context=\"{context}\">{tokens}{more}<D:prop><D:principal-URL/>\
              <CS:record-type/></D:prop></CS:calendarserver-principal-search>"
         )
     };
-    let both = dav.report(PEOPLE, "0", &search("attendee", &["ben", "example"], "")).await;
+    let both = dav
+        .report(PEOPLE, "0", &search("attendee", &["ben", "example"], ""))
+        .await;
     assert_eq!(both.hrefs().len(), 2);
-    assert_eq!(both.value("/dav/principals/ben/", "record-type").unwrap(), "users");
-    assert!(dav.report(PEOPLE, "0", &search("location", &["ben"], "")).await.hrefs().is_empty());
-    let limited = search("attendee", &["ben"], "<D:limit><D:nresults>1</D:nresults></D:limit>");
-    assert!(dav.report(PEOPLE, "0", &limited).await.text().contains("507"));
+    assert_eq!(
+        both.value("/dav/principals/ben/", "record-type").unwrap(),
+        "users"
+    );
+    assert!(
+        dav.report(PEOPLE, "0", &search("location", &["ben"], ""))
+            .await
+            .hrefs()
+            .is_empty()
+    );
+    let limited = search(
+        "attendee",
+        &["ben"],
+        "<D:limit><D:nresults>1</D:nresults></D:limit>",
+    );
+    assert!(
+        dav.report(PEOPLE, "0", &limited)
+            .await
+            .text()
+            .contains("507")
+    );
 }
 
 #[tokio::test]
 async fn principal_match_finds_oneself_and_what_one_owns() {
     let dav = people().await;
-    let body = |inside: &str| format!("<D:principal-match {NS}>{inside}<D:prop><D:displayname/></D:prop></D:principal-match>");
-    assert_eq!(dav.report(PEOPLE, "0", &body("<D:self/>")).await.hrefs(), ["/dav/principals/anna/"]);
-    let owned = dav.report(ANNA, "0", &body("<D:principal-property><D:owner/></D:principal-property>")).await;
+    let body = |inside: &str| {
+        format!(
+            "<D:principal-match {NS}>{inside}<D:prop><D:displayname/></D:prop></D:principal-match>"
+        )
+    };
+    assert_eq!(
+        dav.report(PEOPLE, "0", &body("<D:self/>")).await.hrefs(),
+        ["/dav/principals/anna/"]
+    );
+    let owned = dav
+        .report(
+            ANNA,
+            "0",
+            &body("<D:principal-property><D:owner/></D:principal-property>"),
+        )
+        .await;
     assert!(owned.hrefs().contains(&WORK.to_string()));
     dav.ok("REPORT", PEOPLE, &[], &body(""), 400).await;
 }
@@ -74,15 +140,28 @@ async fn principal_match_finds_oneself_and_what_one_owns() {
 #[tokio::test]
 async fn acl_principal_prop_set_names_who_has_rights() {
     let dav = people().await;
-    let ben = Who { id: ben(&dav).await, ..dav.who.clone() };
+    let ben = Who {
+        id: ben(&dav).await,
+        ..dav.who.clone()
+    };
     super::objects::share(&dav, &ben, 3).await;
-    let body = format!("<D:acl-principal-prop-set {NS}><D:prop><D:displayname/></D:prop></D:acl-principal-prop-set>");
+    let body = format!(
+        "<D:acl-principal-prop-set {NS}><D:prop><D:displayname/></D:prop></D:acl-principal-prop-set>"
+    );
     let answer = dav.report(WORK, "0", &body).await;
-    assert_eq!(answer.hrefs(), ["/dav/principals/anna/", "/dav/principals/ben/"]);
+    assert_eq!(
+        answer.hrefs(),
+        ["/dav/principals/anna/", "/dav/principals/ben/"]
+    );
 }
 
 async fn ben(dav: &Dav) -> PrincipalId {
-    let found = dav.world.store.peek(|tx| Box::pin(crate::store::principals::find(tx, "ben"))).await.unwrap();
+    let found = dav
+        .world
+        .store
+        .peek(|tx| Box::pin(crate::store::principals::find(tx, "ben")))
+        .await
+        .unwrap();
     found.unwrap().id
 }
 
@@ -98,9 +177,15 @@ async fn expand_property_rfc_3253_3_8() {
     let answer = dav.report(WORK, "0", &body).await;
     assert_eq!(answer.value(WORK, "displayname").unwrap(), "work");
     let owner = answer.prop(WORK, "owner").unwrap();
-    let response = owner.child(&Name::dav("response")).expect("a response in the place of the href");
+    let response = owner
+        .child(&Name::dav("response"))
+        .expect("a response in the place of the href");
     assert_eq!(href(response), "/dav/principals/anna/");
-    assert!(owner.to_xml_string().contains(ANNA), "{}", owner.to_xml_string());
+    assert!(
+        owner.to_xml_string().contains(ANNA),
+        "{}",
+        owner.to_xml_string()
+    );
     assert_eq!(answer.status_of(WORK, "nothing"), Some(404));
 }
 
@@ -113,9 +198,26 @@ async fn delegation_answers_with_nobody() {
     );
     let at = "/dav/principals/anna/";
     let answer = dav.report(at, "0", &body).await;
-    assert!(answer.prop(at, "calendar-proxy-read-for").unwrap().children.is_empty());
-    let proxies = dav.propfind(at, "1", "<D:resourcetype/><D:group-member-set/>").await;
+    assert!(
+        answer
+            .prop(at, "calendar-proxy-read-for")
+            .unwrap()
+            .children
+            .is_empty()
+    );
+    let proxies = dav
+        .propfind(at, "1", "<D:resourcetype/><D:group-member-set/>")
+        .await;
     let read = format!("{at}calendar-proxy-read/");
-    assert!(locals(&proxies.prop(&read, "resourcetype").unwrap()).contains(&"calendar-proxy-read".to_string()));
-    assert!(proxies.prop(&read, "group-member-set").unwrap().children.is_empty());
+    assert!(
+        locals(&proxies.prop(&read, "resourcetype").unwrap())
+            .contains(&"calendar-proxy-read".to_string())
+    );
+    assert!(
+        proxies
+            .prop(&read, "group-member-set")
+            .unwrap()
+            .children
+            .is_empty()
+    );
 }

@@ -10,7 +10,10 @@ fn sync(token: &str, more: &str) -> String {
 }
 
 fn limited(token: &str, limit: usize) -> String {
-    sync(token, &format!("<D:limit><D:nresults>{limit}</D:nresults></D:limit>"))
+    sync(
+        token,
+        &format!("<D:limit><D:nresults>{limit}</D:nresults></D:limit>"),
+    )
 }
 
 #[tokio::test]
@@ -26,12 +29,18 @@ async fn initial_then_changes_rfc_6578_3_8_and_3_9() {
     let nothing = dav.report(WORK, "1", &sync(&token, "")).await;
     assert!(nothing.names().is_empty() && nothing.sync_token() == token);
     dav.put("b.ics", &event("b", 2)).await;
-    dav.ok("DELETE", &format!("{WORK}c.ics"), &[], "", 204).await;
+    dav.ok("DELETE", &format!("{WORK}c.ics"), &[], "", 204)
+        .await;
     dav.put("d.ics", &event("d", 1)).await;
     dav.put("brief.ics", &event("brief", 1)).await;
-    dav.ok("DELETE", &format!("{WORK}brief.ics"), &[], "", 204).await;
+    dav.ok("DELETE", &format!("{WORK}brief.ics"), &[], "", 204)
+        .await;
     let second = dav.report(WORK, "0", &sync(&token, "")).await;
-    assert_eq!(second.names(), ["b.ics", "-c.ics", "d.ics"], "what came and went is not mentioned");
+    assert_eq!(
+        second.names(),
+        ["b.ics", "-c.ics", "d.ics"],
+        "what came and went is not mentioned"
+    );
     assert_ne!(second.sync_token(), token);
 }
 
@@ -39,16 +48,22 @@ async fn initial_then_changes_rfc_6578_3_8_and_3_9() {
 async fn a_truncated_answer_goes_on_from_its_token_rfc_6578_3_10() {
     let dav = Dav::new().await;
     for n in 0..7 {
-        dav.put(&format!("{n}.ics"), &event(&n.to_string(), 1)).await;
+        dav.put(&format!("{n}.ics"), &event(&n.to_string(), 1))
+            .await;
     }
-    dav.ok("DELETE", &format!("{WORK}3.ics"), &[], "", 204).await;
+    dav.ok("DELETE", &format!("{WORK}3.ics"), &[], "", 204)
+        .await;
     let (mut token, mut seen, mut rounds) = (String::new(), Vec::new(), 0);
     loop {
         let answer = dav.report(WORK, "0", &limited(&token, 2)).await;
         token = answer.sync_token();
         let truncated = answer.text().contains("507 Insufficient Storage");
         let gone = format!("{WORK}3.ics");
-        let names: Vec<String> = answer.hrefs().into_iter().filter(|href| href != WORK).collect();
+        let names: Vec<String> = answer
+            .hrefs()
+            .into_iter()
+            .filter(|href| href != WORK)
+            .collect();
         assert!(names.len() <= 2);
         // A removal may be told to a client that never saw the object: it might have, between two pages.
         seen.extend(names.into_iter().filter(|name| *name != gone));
@@ -59,7 +74,10 @@ async fn a_truncated_answer_goes_on_from_its_token_rfc_6578_3_10() {
         }
         assert!(answer.text().contains("number-of-matches-within-limits"));
     }
-    let want: Vec<String> = [0, 1, 2, 4, 5, 6].iter().map(|n| format!("{WORK}{n}.ics")).collect();
+    let want: Vec<String> = [0, 1, 2, 4, 5, 6]
+        .iter()
+        .map(|n| format!("{WORK}{n}.ics"))
+        .collect();
     assert_eq!(seen, want);
     assert_eq!(token, dav.token(WORK).await);
     dav.ok("REPORT", WORK, &[], &limited("", 0), 400).await;
@@ -71,14 +89,28 @@ async fn tokens_of_others_are_refused_by_name() {
     dav.put("a.ics", &event("a", 1)).await;
     let old = dav.token(WORK).await;
     let other = dav.token("/dav/calendars/anna/calendar/").await;
-    for token in ["nonsense", "data:,999_1", &other, &format!("{old}9"), &dav.token(ANNA).await] {
-        let answer = dav.ok("REPORT", WORK, &[("Depth", "0")], &sync(token, ""), 403).await;
+    for token in [
+        "nonsense",
+        "data:,999_1",
+        &other,
+        &format!("{old}9"),
+        &dav.token(ANNA).await,
+    ] {
+        let answer = dav
+            .ok("REPORT", WORK, &[("Depth", "0")], &sync(token, ""), 403)
+            .await;
         assert_eq!(answer.precondition(), "valid-sync-token", "{token}");
     }
     dav.ok("DELETE", WORK, &[], "", 204).await;
     dav.ok("MKCALENDAR", WORK, &[], "", 201).await;
-    let answer = dav.ok("REPORT", WORK, &[("Depth", "0")], &sync(&old, ""), 403).await;
-    assert_eq!(answer.precondition(), "valid-sync-token", "a calendar made anew refuses the old one's tokens");
+    let answer = dav
+        .ok("REPORT", WORK, &[("Depth", "0")], &sync(&old, ""), 403)
+        .await;
+    assert_eq!(
+        answer.precondition(),
+        "valid-sync-token",
+        "a calendar made anew refuses the old one's tokens"
+    );
 }
 
 #[tokio::test]
@@ -97,19 +129,34 @@ async fn large_answers_are_whole_and_in_pages() {
     let anna = dav.who.clone();
     for n in 0..600 {
         let name = format!("{WORK}{n:03}.ics");
-        assert_eq!(dav.send_as(&anna, "PUT", &name, &[], &event(&format!("u{n}"), 1)).await.status, 201);
+        assert_eq!(
+            dav.send_as(&anna, "PUT", &name, &[], &event(&format!("u{n}"), 1))
+                .await
+                .status,
+            201
+        );
     }
     let want: Vec<String> = (0..600).map(|n| format!("{n:03}.ics")).collect();
     let first = dav.report(WORK, "0", &sync("", "")).await;
     assert_eq!(first.names(), want);
-    assert_eq!(dav.report(WORK, "0", &limited("", 599)).await.responses().len(), 600, "599 and the 507");
+    assert_eq!(
+        dav.report(WORK, "0", &limited("", 599))
+            .await
+            .responses()
+            .len(),
+        600,
+        "599 and the 507"
+    );
     let listed = dav.propfind(WORK, "1", "<D:getetag/><X:dead/>").await;
     assert_eq!(listed.responses().len(), 601);
     let data = sync("", "").replace("<D:getetag/>", "<D:getetag/><C:calendar-data/>");
-    let all = dav.ok("REPORT", WORK, &[("Accept-Encoding", "gzip")], &data, 207).await;
+    let all = dav
+        .ok("REPORT", WORK, &[("Accept-Encoding", "gzip")], &data, 207)
+        .await;
     assert_eq!(all.header("content-encoding"), "gzip");
     let mut text = String::new();
-    std::io::Read::read_to_string(&mut flate2::read::GzDecoder::new(&all.body[..]), &mut text).unwrap();
+    std::io::Read::read_to_string(&mut flate2::read::GzDecoder::new(&all.body[..]), &mut text)
+        .unwrap();
     assert_eq!(text.matches("BEGIN:VEVENT").count(), 600);
 }
 
@@ -132,17 +179,38 @@ async fn a_home_reports_the_calendars_that_changed() {
     let contents = dav.report(ANNA, "1", &body(&token)).await;
     assert_eq!(contents.hrefs(), [WORK], "contents changed");
     let token = contents.sync_token();
-    dav.proppatch(WORK, "<D:displayname>New</D:displayname>").await;
+    dav.proppatch(WORK, "<D:displayname>New</D:displayname>")
+        .await;
     let properties = dav.report(ANNA, "1", &body(&token)).await;
     assert_eq!(properties.value(WORK, "displayname").unwrap(), "New");
     let token = properties.sync_token();
-    dav.ok("MKCALENDAR", "/dav/calendars/anna/fresh/", &[], "", 201).await;
+    dav.ok("MKCALENDAR", "/dav/calendars/anna/fresh/", &[], "", 201)
+        .await;
     dav.ok("DELETE", WORK, &[], "", 204).await;
     let moved = dav.report(ANNA, "1", &body(&token)).await;
-    let fates: Vec<_> = moved.responses().iter().map(|r| (href(r), r.child(&Name::dav("status")).is_some())).collect();
-    assert_eq!(fates, [("/dav/calendars/anna/fresh/".into(), false), (WORK.into(), true)]);
-    for bad in ["x", "data:,h999_1", &dav.token("/dav/calendars/anna/fresh/").await] {
-        assert_eq!(dav.send("REPORT", ANNA, &[], &body(bad)).await.precondition(), "valid-sync-token");
+    let fates: Vec<_> = moved
+        .responses()
+        .iter()
+        .map(|r| (href(r), r.child(&Name::dav("status")).is_some()))
+        .collect();
+    assert_eq!(
+        fates,
+        [
+            ("/dav/calendars/anna/fresh/".into(), false),
+            (WORK.into(), true)
+        ]
+    );
+    for bad in [
+        "x",
+        "data:,h999_1",
+        &dav.token("/dav/calendars/anna/fresh/").await,
+    ] {
+        assert_eq!(
+            dav.send("REPORT", ANNA, &[], &body(bad))
+                .await
+                .precondition(),
+            "valid-sync-token"
+        );
     }
 }
 
@@ -155,7 +223,8 @@ async fn a_home_reports_objects_on_level_infinite() {
     assert!(first.hrefs().contains(&format!("{WORK}a.ics")));
     let token = first.sync_token();
     dav.put("b.ics", &event("b", 1)).await;
-    dav.ok("DELETE", &format!("{WORK}a.ics"), &[], "", 204).await;
+    dav.ok("DELETE", &format!("{WORK}a.ics"), &[], "", 204)
+        .await;
     let second = dav.report(ANNA, "0", &body(&token)).await;
     assert_eq!(second.names(), ["", "b.ics", "-a.ics"]);
 }
@@ -170,6 +239,8 @@ async fn a_shared_calendar_is_seen_in_both_homes() {
     let at = "/dav/calendars/ben/from-anna/".to_string();
     assert!(first.hrefs().contains(&at));
     dav.put("a.ics", &event("a", 1)).await;
-    let second = dav.send_as(&ben, "REPORT", home, &[], &sync(&first.sync_token(), "")).await;
+    let second = dav
+        .send_as(&ben, "REPORT", home, &[], &sync(&first.sync_token(), ""))
+        .await;
     assert_eq!(second.hrefs(), [at]);
 }

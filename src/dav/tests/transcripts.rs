@@ -21,12 +21,26 @@ struct Step {
 fn parse(text: &str) -> Vec<Step> {
     let mut steps = Vec::new();
     for block in text.split("\n# ").filter(|block| !block.trim().is_empty()) {
-        let (about, rest) = block.trim_start_matches("# ").split_once('\n').expect("a request after its heading");
-        let (request, reply) = rest.split_once("\n=> ").unwrap_or_else(|| panic!("no => in {about}"));
-        let (head, body) = request.trim_start().split_once("\n\n").unwrap_or((request.trim(), ""));
+        let (about, rest) = block
+            .trim_start_matches("# ")
+            .split_once('\n')
+            .expect("a request after its heading");
+        let (request, reply) = rest
+            .split_once("\n=> ")
+            .unwrap_or_else(|| panic!("no => in {about}"));
+        let (head, body) = request
+            .trim_start()
+            .split_once("\n\n")
+            .unwrap_or((request.trim(), ""));
         let mut lines = head.lines();
-        let (method, path) = lines.next().and_then(|line| line.split_once(' ')).expect("METHOD path");
-        let headers = lines.filter_map(|line| line.split_once(": ")).map(|(n, v)| (n.to_owned(), v.to_owned())).collect();
+        let (method, path) = lines
+            .next()
+            .and_then(|line| line.split_once(' '))
+            .expect("METHOD path");
+        let headers = lines
+            .filter_map(|line| line.split_once(": "))
+            .map(|(n, v)| (n.to_owned(), v.to_owned()))
+            .collect();
         let mut reply = reply.lines();
         steps.push(Step {
             about: about.to_owned(),
@@ -34,15 +48,23 @@ fn parse(text: &str) -> Vec<Step> {
             path: path.trim().to_owned(),
             headers,
             body: body.trim_end().to_owned(),
-            status: reply.next().and_then(|line| line.trim().parse().ok()).expect("a status"),
-            checks: reply.map(str::to_owned).filter(|line| !line.trim().is_empty()).collect(),
+            status: reply
+                .next()
+                .and_then(|line| line.trim().parse().ok())
+                .expect("a status"),
+            checks: reply
+                .map(str::to_owned)
+                .filter(|line| !line.trim().is_empty())
+                .collect(),
         });
     }
     steps
 }
 
 fn fill(text: &str, holes: &BTreeMap<String, String>) -> String {
-    holes.iter().fold(text.to_owned(), |text, (name, value)| text.replace(&format!("{{{name}}}"), value))
+    holes.iter().fold(text.to_owned(), |text, (name, value)| {
+        text.replace(&format!("{{{name}}}"), value)
+    })
 }
 
 async fn run(name: &str, text: &str) {
@@ -54,10 +76,18 @@ async fn run(name: &str, text: &str) {
         if body.starts_with("BEGIN:") {
             body = body.replace('\n', "\r\n") + "\r\n";
         }
-        let headers: Vec<(String, String)> =
-            step.headers.iter().map(|(name, value)| (name.clone(), fill(value, &holes))).collect();
-        let headers: Vec<(&str, &str)> = headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-        let answer = dav.send(&step.method, &fill(&step.path, &holes), &headers, &body).await;
+        let headers: Vec<(String, String)> = step
+            .headers
+            .iter()
+            .map(|(name, value)| (name.clone(), fill(value, &holes)))
+            .collect();
+        let headers: Vec<(&str, &str)> = headers
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_str()))
+            .collect();
+        let answer = dav
+            .send(&step.method, &fill(&step.path, &holes), &headers, &body)
+            .await;
         let text = seen(&answer);
         assert_eq!(answer.status, step.status, "{at}\n{text}");
         for check in &step.checks {
@@ -68,7 +98,11 @@ async fn run(name: &str, text: &str) {
                 "lacks" => assert!(!text.contains(rest), "{at}: {rest} in\n{text}"),
                 "let" => {
                     let (hole, pattern) = rest.split_once(" = ").expect("let NAME = TEXT");
-                    holes.insert(hole.to_owned(), take(&text, pattern).unwrap_or_else(|| panic!("{at}: no {pattern} in\n{text}")));
+                    holes.insert(
+                        hole.to_owned(),
+                        take(&text, pattern)
+                            .unwrap_or_else(|| panic!("{at}: no {pattern} in\n{text}")),
+                    );
                 }
                 other => panic!("{at}: {other}"),
             }
@@ -78,7 +112,10 @@ async fn run(name: &str, text: &str) {
 
 /// Headers and body of an answer.
 fn seen(answer: &Answer) -> String {
-    let headers = answer.headers.iter().map(|(name, value)| format!("{name}: {}\n", value.to_str().unwrap()));
+    let headers = answer
+        .headers
+        .iter()
+        .map(|(name, value)| format!("{name}: {}\n", value.to_str().unwrap()));
     headers.collect::<String>() + "\n" + &answer.text()
 }
 
@@ -86,7 +123,11 @@ fn seen(answer: &Answer) -> String {
 fn take(text: &str, pattern: &str) -> Option<String> {
     let (before, after) = pattern.split_once('*').expect("a *");
     let rest = &text[text.find(before)? + before.len()..];
-    let end = if after.is_empty() { rest.find('\n') } else { rest.find(after) };
+    let end = if after.is_empty() {
+        rest.find('\n')
+    } else {
+        rest.find(after)
+    };
     Some(rest[..end?].to_owned())
 }
 
@@ -97,7 +138,11 @@ async fn every_transcript() {
     for client in std::fs::read_dir(root).unwrap() {
         for file in std::fs::read_dir(client.unwrap().path()).unwrap() {
             let path = file.unwrap().path();
-            run(&path.display().to_string(), &std::fs::read_to_string(&path).unwrap()).await;
+            run(
+                &path.display().to_string(),
+                &std::fs::read_to_string(&path).unwrap(),
+            )
+            .await;
             count += 1;
         }
     }
@@ -107,13 +152,17 @@ async fn every_transcript() {
 /// Apple's recorded requests, when they lie beside the crate: none may fail, and unknown properties are no error.
 #[tokio::test]
 async fn apples_recorded_requests() {
-    let root = std::env::var("KALENDS_SHARED").unwrap_or_else(|_| "../shared".into()) + "/clients/apple";
+    let root =
+        std::env::var("KALENDS_SHARED").unwrap_or_else(|_| "../shared".into()) + "/clients/apple";
     let Ok(clients) = std::fs::read_dir(&root) else {
         return eprintln!("skipped: {root} is not there");
     };
     let dav = Dav::new().await;
     dav.put("a.ics", &event("a", 1)).await;
-    for client in clients.filter_map(Result::ok).filter(|entry| entry.path().is_dir()) {
+    for client in clients
+        .filter_map(Result::ok)
+        .filter(|entry| entry.path().is_dir())
+    {
         for file in std::fs::read_dir(client.path()).unwrap() {
             let path = file.unwrap().path();
             let name = path.file_name().unwrap().to_string_lossy().into_owned();
@@ -128,7 +177,10 @@ async fn recorded(dav: &Dav, name: &str, text: &str) {
         ("%(sync-token)s", ""),
         ("%(search)s", "anna"),
         ("%(start-date)s", "20270101"),
-        ("%(hrefs)s", "<A:href xmlns:A=\"DAV:\">/dav/calendars/anna/work/a.ics</A:href>"),
+        (
+            "%(hrefs)s",
+            "<A:href xmlns:A=\"DAV:\">/dav/calendars/anna/work/a.ics</A:href>",
+        ),
         ("{context}", "attendee"),
         ("{searchTokens}", "<C:search-token>anna</C:search-token>"),
         ("{order}", "1"),
@@ -137,19 +189,33 @@ async fn recorded(dav: &Dav, name: &str, text: &str) {
         ("{name}", "Made"),
     ];
     // One file holds two requests.
-    let documents: Vec<String> = text.split("<?xml").skip(1).map(|part| format!("<?xml{part}")).collect();
+    let documents: Vec<String> = text
+        .split("<?xml")
+        .skip(1)
+        .map(|part| format!("<?xml{part}"))
+        .collect();
     for document in documents {
-        let body = holes.iter().fold(document, |body, (hole, value)| body.replace(hole, value));
+        let body = holes
+            .iter()
+            .fold(document, |body, (hole, value)| body.replace(hole, value));
         let home = name.contains("calendarhome");
         let (method, path, status) = match name {
-            _ if name.contains("create_calendar") => ("MKCALENDAR", "/dav/calendars/anna/made/", 201),
+            _ if name.contains("create_calendar") => {
+                ("MKCALENDAR", "/dav/calendars/anna/made/", 201)
+            }
             _ if name.contains("principals_report") => ("REPORT", "/principals/", 200),
             _ if name.contains("search") => ("REPORT", "/dav/principals/", 207),
             _ if name.contains("expand") => ("REPORT", "/dav/principals/anna/", 207),
-            _ if name.contains("well_known") || name.contains("initial") => ("PROPFIND", "/principals/", 207),
+            _ if name.contains("well_known") || name.contains("initial") => {
+                ("PROPFIND", "/principals/", 207)
+            }
             _ if name.contains("proppatch") => ("PROPPATCH", if home { ANNA } else { WORK }, 207),
-            _ if name.contains("notification_sync") => ("REPORT", "/dav/calendars/anna/notifications/", 207),
-            _ if name.contains("notification") => ("PROPFIND", "/dav/calendars/anna/notifications/", 207),
+            _ if name.contains("notification_sync") => {
+                ("REPORT", "/dav/calendars/anna/notifications/", 207)
+            }
+            _ if name.contains("notification") => {
+                ("PROPFIND", "/dav/calendars/anna/notifications/", 207)
+            }
             _ if name.contains("inbox") => ("PROPFIND", "/dav/calendars/anna/inbox/", 207),
             _ if name.contains("principal") => ("PROPFIND", "/dav/principals/anna/", 207),
             _ if name.contains("home_sync") => ("REPORT", ANNA, 207),
@@ -157,12 +223,42 @@ async fn recorded(dav: &Dav, name: &str, text: &str) {
             _ => ("REPORT", WORK, 207),
         };
         for prefer in ["return=minimal", "handling=lenient"] {
-            let path = if method == "MKCALENDAR" { format!("{}{}/", path.trim_end_matches('/'), prefer.len()) } else { path.to_owned() };
-            let status = if method == "PROPPATCH" && prefer == "return=minimal" { 200 } else { status };
-            let answer = dav.ok(method, &path, &[("Depth", "1"), ("Prefer", prefer), ("Content-Type", "text/xml")], &body, status).await;
-            assert!(!answer.text().contains(" 403 "), "{name}: {}", answer.text());
+            let path = if method == "MKCALENDAR" {
+                format!("{}{}/", path.trim_end_matches('/'), prefer.len())
+            } else {
+                path.to_owned()
+            };
+            let status = if method == "PROPPATCH" && prefer == "return=minimal" {
+                200
+            } else {
+                status
+            };
+            let answer = dav
+                .ok(
+                    method,
+                    &path,
+                    &[
+                        ("Depth", "1"),
+                        ("Prefer", prefer),
+                        ("Content-Type", "text/xml"),
+                    ],
+                    &body,
+                    status,
+                )
+                .await;
+            assert!(
+                !answer.text().contains(" 403 "),
+                "{name}: {}",
+                answer.text()
+            );
             if status == 207 {
-                assert!(!answer.responses().is_empty() || name.contains("sync") || name.contains("query"), "{name}: {}", answer.text());
+                assert!(
+                    !answer.responses().is_empty()
+                        || name.contains("sync")
+                        || name.contains("query"),
+                    "{name}: {}",
+                    answer.text()
+                );
             }
         }
     }
