@@ -310,7 +310,11 @@ fn own_home(who: &Who, home: &str, needs: Privilege) -> Result<()> {
     ))
 }
 
-fn check_slug(slug: &str) -> Result<()> {
+/// Refuses what no calendar may be called.
+///
+/// # Errors
+/// `Forbidden` for names that mean something else, `BadRequest` for impossible ones.
+pub fn check_slug(slug: &str) -> Result<()> {
     if RESERVED_SLUGS.contains(&slug) {
         return Err(Error::forbidden(format!(
             "{slug} is no name for a calendar: it means something else here"

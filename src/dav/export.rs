@@ -5,7 +5,7 @@ use http_body::Frame;
 use http_body_util::StreamBody;
 
 use super::Call;
-use super::reply::PAGE;
+use super::reply::PAGE_WITH_BODIES;
 use crate::app::App;
 use crate::app::sessions::author::PRODID;
 use crate::ical::join::Join;
@@ -75,7 +75,7 @@ impl Export {
         let each = |member: crate::store::MemberRef<'_>| {
             running.push(member.body, out);
             count += 1;
-            if count == PAGE {
+            if count == PAGE_WITH_BODIES {
                 last.push_str(member.name);
             }
             Ok(())
@@ -86,13 +86,13 @@ impl Export {
                     tx,
                     id,
                     after.as_deref(),
-                    PAGE as i64,
+                    PAGE_WITH_BODIES as i64,
                     true,
                     each,
                 ))
             })
             .await?;
-        if count < PAGE
+        if count < PAGE_WITH_BODIES
             && let Some(done) = join.take()
         {
             done.end(out);

@@ -292,23 +292,24 @@ async fn objects(
     after: Option<String>,
     w: &mut Writer,
 ) -> Result<Vec<Step>> {
+    let page = members.page_size();
     let (mut count, mut last) = (0, String::new());
     members
         .write_batch(
             tx,
-            Batch::After(after.as_deref(), PAGE),
+            Batch::After(after.as_deref(), page),
             false,
             w,
             |_, member| {
                 count += 1;
-                if count == PAGE {
+                if count == page {
                     last.push_str(member.name);
                 }
                 Ok(true)
             },
         )
         .await?;
-    Ok(if count == PAGE {
+    Ok(if count == page {
         vec![Step::Objects(members, Some(last))]
     } else {
         Vec::new()

@@ -6,12 +6,13 @@ use std::sync::Arc;
 
 use super::names::dav;
 use super::plan::{END_RESPONSE, Plan, open_response};
+use super::reply::{PAGE, PAGE_WITH_BODIES};
 use super::resource;
 use super::view::{Desk, Loaded, Needs, Node, ObjectView, View};
 use crate::model::path::encode;
 use crate::model::{Bound, ObjectId, Result};
 use crate::store::Tx;
-use crate::store::objects::{self, MemberRef};
+use crate::store::objects::{self, Change, MemberRef};
 use crate::store::properties::{self, OwnerKind};
 use crate::xml::Writer;
 
@@ -93,25 +94,19 @@ impl Members {
             Ok(())
         })
         .await?;
-        self.load_stored(tx, &ids, &mut stored).await?;
-        Ok(stored)
-    }
-
-    async fn load_stored(&self, tx: &mut Tx<'_>, ids: &[i64], stored: &mut Stored) -> Result<()> {
         properties::for_many(
             tx,
             OwnerKind::Object,
-            ids,
+            &ids,
             self.desk.who.id,
             |id, name, value| {
-                stored
-                    .entry(id)
-                    .or_default()
-                    .push((name.to_owned(), value.to_owned()));
+                let own = stored.entry(id).or_default();
+                own.push((name.to_owned(), value.to_owned()));
                 Ok(())
             },
         )
-        .await
+        .await?;
+        Ok(stored)
     }
 
     fn write_with(&self, w: &mut Writer, member: &MemberRef<'_>, stored: &Stored) {
@@ -146,8 +141,16 @@ impl Members {
             .raw(END_RESPONSE);
     }
 
-    /// Writes one page of changes after `since`, none later than `until` (see `reports::sync`). The number up to which
-    /// everything was written, and whether that is all.
+    /// How many of them make a page.
+    pub fn page_size(&self) -> usize {
+        match self.plan.needs.has(Needs::BODY) {
+            true => PAGE_WITH_BODIES,
+            false => PAGE,
+        }
+    }
+
+    /// Writes one page of changes after `since`, none later than `until` (see `reports::sync`). The
+    /// number up to which everything was written, and how many there were.
     pub async fn write_changes(
         &self,
         tx: &mut Tx<'_>,
@@ -157,19 +160,10 @@ impl Members {
         limit: usize,
     ) -> Result<(i64, usize)> {
         let id = self.bound.calendar.id;
-        let mut stored = Stored::new();
-        if self.plan.needs.has(Needs::STORED) {
-            let mut ids = Vec::new();
-            objects::changed_since(tx, id, since, limit as i64, |change| {
-                if let objects::Change::Changed(member) = change {
-                    ids.push(member.id.0);
-                }
-                Ok(())
-            })
-            .await?;
-            self.load_stored(tx, &ids, &mut stored).await?;
-        }
+        // What the store does not lend with a change is looked up for the page as a whole.
+        let more = self.plan.needs.has(Needs::BODY.and(Needs::STORED));
         let (mut last, mut count) = (since, 0);
+        let mut changed: Vec<String> = Vec::new();
         objects::changed_since(tx, id, since, limit as i64, |change| {
             if change.seq() > until {
                 return Ok(());
@@ -177,12 +171,18 @@ impl Members {
             last = change.seq();
             count += 1;
             match change {
-                objects::Change::Changed(member) => self.write_with(w, &member, &stored),
-                objects::Change::Removed { name, .. } => self.write_gone(w, name),
+                Change::Changed(member) if more => changed.push(member.name.to_owned()),
+                Change::Changed(member) => self.write(w, &member, &self.common),
+                Change::Removed { name, .. } => self.write_gone(w, name),
             }
             Ok(())
         })
         .await?;
+        if more {
+            let names: Vec<&str> = changed.iter().map(String::as_str).collect();
+            self.write_batch(tx, Batch::Names(&names), false, w, |_, _| Ok(true))
+                .await?;
+        }
         Ok((last, count))
     }
 }

@@ -21,8 +21,9 @@ use crate::model::Result;
 use crate::wire::{BoxError, ReplyBody, Response};
 use crate::xml::{Ns, Writer};
 
-/// Members of one page.
+/// Members of one page: with their texts it would be a few hundred KiB, held for every client at once.
 pub const PAGE: usize = 256;
+pub const PAGE_WITH_BODIES: usize = 64;
 
 /// Pages are put together up to this many bytes: an answer below is whole, and no piece of a longer one is tiny.
 const PIECE: usize = 48 << 10;

@@ -4,7 +4,7 @@
 
 use http::{HeaderValue, StatusCode, header};
 
-use super::put::parent;
+use super::put::{check_name, parent};
 use crate::dav::Call;
 use crate::model::{Door, Error, Origin, Path, Privilege, Privileges, Result, access};
 use crate::objects::{self, Place, Transfer};
@@ -37,6 +37,7 @@ async fn run(call: Call, how: Transfer) -> Result<Response> {
             "objects live in calendars: /dav/calendars/NAME/CALENDAR/OBJECT",
         ));
     };
+    check_name(to_object)?;
     let source = parent(&call, name, slug)
         .await
         .map_err(|_| Error::NotFound)?;

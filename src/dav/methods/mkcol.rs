@@ -5,6 +5,7 @@
 
 use http::{HeaderValue, StatusCode, header};
 
+use crate::app::calendars::check_slug;
 use crate::dav::live::{self, component_set};
 use crate::dav::names::{cal, dav};
 use crate::dav::update::{self, Instruction, Judged};
@@ -100,6 +101,7 @@ async fn place(call: &Call, mkcalendar: bool) -> Result<(PrincipalId, String)> {
         Path::Object { .. } => return Err(elsewhere()),
         _ => return Err(taken()),
     };
+    check_slug(slug)?;
     let who = call.who();
     if !who.scopes.has(access::Scopes::WRITE) {
         return Err(Error::forbidden("this token lacks the scope write"));

@@ -18,6 +18,7 @@ pub async fn run(call: Call) -> Result<Response> {
         _ => return Err(Error::MethodNotAllowed),
     };
     check_media_type(&call)?;
+    check_name(object)?;
     let bound = parent(&call, name, slug).await?;
     let guard = call.guard(&bound, object).await?;
     let put = store(&call, bound.clone(), object, guard).await;
@@ -75,6 +76,19 @@ pub fn check_media_type(call: &Call) -> Result<()> {
         None | Some("utf-8" | "utf8" | "us-ascii") => Ok(()),
         Some(charset) => refuse(charset),
     }
+}
+
+/// The longest name of an object, in bytes: what every database keeps in an index.
+const NAME: usize = 1024;
+
+/// Refuses what no object may be called.
+pub fn check_name(name: &str) -> Result<()> {
+    if name.len() <= NAME {
+        return Ok(());
+    }
+    Err(Error::forbidden(format!(
+        "an object's name has {NAME} bytes at most"
+    )))
 }
 
 /// Through the door. Creating needs bind, replacing needs write-content; which of them it is turns out under the lock, so

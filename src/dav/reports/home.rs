@@ -16,7 +16,7 @@ use crate::dav::listing::Scope;
 use crate::dav::members::Members;
 use crate::dav::names::dav;
 use crate::dav::plan::Plan;
-use crate::dav::reply::{self, Next, PAGE, Pages};
+use crate::dav::reply::{self, Next, Pages};
 use crate::dav::tokens::{Home, Seen};
 use crate::dav::view::On;
 use crate::dav::{Call, resource};
@@ -229,13 +229,13 @@ impl Pages for HomeSync {
                 self.write_removed(w);
                 self.begin_objects().await?;
             } else if let Some((members, since)) = self.objects.pop_front() {
-                let until = members.bound.calendar.seq;
+                let (until, page) = (members.bound.calendar.seq, members.page_size());
                 let (last, count) = self
                     .app
                     .store
-                    .read(|tx| Box::pin(members.write_changes(tx, w, since, until, PAGE)))
+                    .read(|tx| Box::pin(members.write_changes(tx, w, since, until, page)))
                     .await?;
-                if count == PAGE && last < until {
+                if count == page && last < until {
                     self.objects.push_front((members, last));
                 }
             }

@@ -13,7 +13,7 @@ use crate::dav::data::CalendarData;
 use crate::dav::members::{Batch, Members};
 use crate::dav::names::dav;
 use crate::dav::plan::{Asked, Plan};
-use crate::dav::reply::{self, Next, PAGE, Pages};
+use crate::dav::reply::{self, Next, Pages};
 use crate::dav::view::{Desk, On};
 use crate::dav::{Call, resource};
 use crate::model::path::{decode, encode};
@@ -200,7 +200,7 @@ impl Pages for Running {
                 },
             };
             if let Some((members, mut names)) = next {
-                let batch = names.take(PAGE);
+                let batch = names.take(members.page_size());
                 app.store
                     .read(|tx| Box::pin(write(tx, &members, &batch, w)))
                     .await?;

@@ -16,7 +16,7 @@ use crate::dav::live;
 use crate::dav::members::{Batch, Members};
 use crate::dav::names::cal;
 use crate::dav::plan::{Asked, Plan};
-use crate::dav::reply::{self, Next, PAGE, Pages};
+use crate::dav::reply::{self, Next, Pages};
 use crate::dav::request::Depth;
 use crate::dav::view::{Desk, On};
 use crate::dav::{Call, resource};
@@ -303,7 +303,7 @@ impl Answer {
     }
 
     async fn write_page(&mut self, tx: &mut Tx<'_>, query: &Query, w: &mut Writer) -> Result<()> {
-        let until = (self.done + PAGE).min(self.candidates.len());
+        let until = (self.done + self.members.page_size()).min(self.candidates.len());
         let batch = &self.candidates[self.done..until];
         let ids: Vec<ObjectId> = batch.iter().map(|(id, _)| *id).collect();
         let ask = batch.iter().any(|(_, ask)| *ask);

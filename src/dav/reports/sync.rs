@@ -13,7 +13,7 @@ use crate::app::calendars::zone;
 use crate::dav::members::{Batch, Members};
 use crate::dav::names::dav;
 use crate::dav::plan::Plan;
-use crate::dav::reply::{self, Next, PAGE, Pages};
+use crate::dav::reply::{self, Next, Pages};
 use crate::dav::request::Depth;
 use crate::dav::view::On;
 use crate::dav::{Call, resource, tokens};
@@ -180,11 +180,12 @@ impl Sync {
             listed,
             ..
         } = self;
+        let page = members.page_size();
         let (mut count, mut last) = (0, String::new());
-        let batch = Batch::After(listed.as_deref(), PAGE);
+        let batch = Batch::After(listed.as_deref(), page);
         let keep = |_: &mut Writer, member: &crate::store::MemberRef<'_>| {
             count += 1;
-            if count == PAGE {
+            if count == page {
                 last.push_str(member.name);
             }
             Ok(member.seq <= *until)
@@ -193,7 +194,7 @@ impl Sync {
             .read(|tx| Box::pin(members.write_batch(tx, batch, false, w, keep)))
             .await?;
         *listed = Some(last);
-        Ok(count == PAGE)
+        Ok(count == page)
     }
 
     /// One page of changes. When the client's limit is reached the answer says so with 507 for the collection itself, and
@@ -208,7 +209,8 @@ impl Sync {
             href,
             ..
         } = self;
-        let limit = left.map_or(PAGE, |left| left.min(PAGE));
+        let page = members.page_size();
+        let limit = left.map_or(page, |left| left.min(page));
         let (from, to) = (*since, *until);
         let (last, count) = app
             .store

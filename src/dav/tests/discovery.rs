@@ -227,3 +227,80 @@ async fn methods_that_do_not_apply_are_405_with_allow() {
         );
     }
 }
+
+#[tokio::test]
+async fn a_former_name_redirects_by_path() {
+    let dav = Dav::new().await;
+    let id = dav.who.id;
+    dav.world
+        .store
+        .write(move |tx| Box::pin(crate::store::principals::rename(tx, id, "anne@x")))
+        .await
+        .unwrap();
+    for (old, new) in [
+        (WORK, "/dav/calendars/anne%40x/work/"),
+        ("/dav/principals/anna/", "/dav/principals/anne%40x/"),
+        (
+            "/dav/calendars/anna/work/a%20b.ics",
+            "/dav/calendars/anne%40x/work/a%20b.ics",
+        ),
+    ] {
+        let answer = dav.ok("PROPFIND", old, &[("Depth", "0")], "", 301).await;
+        assert_eq!(answer.header("location"), new);
+    }
+}
+
+#[tokio::test]
+async fn tokens_do_what_their_scopes_say() {
+    use crate::model::access::Scopes;
+    let dav = Dav::new().await;
+    dav.put("a.ics", &event("a", 1)).await;
+    let url = format!("{WORK}a.ics");
+    let reader = Who {
+        scopes: Scopes::READ,
+        ..dav.who.clone()
+    };
+    let update =
+        format!("<D:propertyupdate {NS}><D:set><D:prop><X:a/></D:prop></D:set></D:propertyupdate>");
+    for (method, path, body, status) in [
+        ("GET", url.as_str(), String::new(), 200),
+        ("PROPFIND", WORK, String::new(), 207),
+        ("PUT", &url, event("a", 2), 403),
+        ("DELETE", &url, String::new(), 403),
+        ("DELETE", WORK, String::new(), 403),
+        ("PROPPATCH", WORK, update, 403),
+        ("MKCALENDAR", "/dav/calendars/anna/new/", String::new(), 403),
+    ] {
+        let answer = dav.send_as(&reader, method, path, &[], &body).await;
+        assert_eq!(answer.status, status, "{method} {path}");
+    }
+    let nothing = Who {
+        scopes: Scopes::BOOK,
+        ..dav.who.clone()
+    };
+    for (method, path) in [("GET", url.as_str()), ("GET", WORK), ("PROPFIND", ANNA)] {
+        let answer = dav.send_as(&nothing, method, path, &[], "").await;
+        assert_eq!(answer.status, 403, "{method} {path}");
+    }
+}
+
+#[tokio::test]
+async fn everything_lives_below_the_prefix_of_the_public_address() {
+    let config = crate::config::Config {
+        public_url: "https://example.org/cal".into(),
+        ..Default::default()
+    };
+    let world = World::with(config).await;
+    let who = who(world.user("anna").await, "anna");
+    let dav = Dav { world, who };
+    for asked in ["/cal/dav/calendars/anna/", "/dav/calendars/anna/"] {
+        let answer = dav.propfind(asked, "1", "<D:owner/>").await;
+        assert!(
+            answer
+                .hrefs()
+                .iter()
+                .all(|href| href.starts_with("/cal/dav/calendars/anna/"))
+        );
+        assert!(answer.text().contains("/cal/dav/principals/anna/"));
+    }
+}

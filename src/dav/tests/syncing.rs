@@ -84,6 +84,20 @@ async fn a_truncated_answer_goes_on_from_its_token_rfc_6578_3_10() {
 }
 
 #[tokio::test]
+async fn changes_come_with_data_and_dead_properties_when_asked() {
+    let dav = Dav::new().await;
+    let token = dav.token(WORK).await;
+    dav.put("a.ics", &event("a", 1)).await;
+    dav.proppatch(&format!("{WORK}a.ics"), "<X:note>n</X:note>")
+        .await;
+    let body = sync(&token, "").replace("<D:getetag/>", "<C:calendar-data/><X:note/>");
+    let answer = dav.report(WORK, "0", &body).await;
+    let at = format!("{WORK}a.ics");
+    assert_eq!(answer.value(&at, "calendar-data").unwrap(), event("a", 1));
+    assert_eq!(answer.value(&at, "note").unwrap(), "n");
+}
+
+#[tokio::test]
 async fn tokens_of_others_are_refused_by_name() {
     let dav = Dav::new().await;
     dav.put("a.ics", &event("a", 1)).await;
