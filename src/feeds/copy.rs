@@ -25,6 +25,11 @@ const TIMES: [&str; 6] = [
 
 /// The span of each component of a text that can be copied as it is; `None`: it needs [`rewrite`].
 pub fn scan(text: &[u8], uses: &mut Uses<'_>) -> Option<Vec<std::ops::Range<usize>>> {
+    let mut zoned = 0;
+    let uses = &mut |tzid: &str, date: Date| {
+        zoned += 1;
+        uses(tzid, date);
+    };
     let mut spans = Vec::with_capacity(2);
     let (mut depth, mut start, mut seen) = (0u32, 0, Seen::default());
     let mut at = 0;
@@ -57,7 +62,9 @@ pub fn scan(text: &[u8], uses: &mut Uses<'_>) -> Option<Vec<std::ops::Range<usiz
         }
         at = next;
     }
-    (depth == 0).then_some(spans)
+    // A TZID on any other property needs its VTIMEZONE, too.
+    let named = memchr::memmem::find_iter(text, b";TZID=").count();
+    (depth == 0 && named == zoned).then_some(spans)
 }
 
 /// What was found in the component at hand.
@@ -117,6 +124,12 @@ fn plain_time(rest: &str, uses: &mut Uses<'_>) -> Option<()> {
     Some(())
 }
 
+/// The first day among the times of a value; the beginning of time zones where none can be read.
+fn first_day(value: &str) -> Date {
+    let days = value.split(',').filter_map(|item| read_date(item.trim()));
+    days.min().unwrap_or(Date::constant(1970, 1, 1))
+}
+
 fn read_date(value: &str) -> Option<Date> {
     let month = value.get(4..6)?.parse().ok()?;
     let day = value.get(6..8)?.parse().ok()?;
@@ -160,6 +173,9 @@ fn component(
     out.extend_from_slice(content_line("BEGIN", &[], &name).as_bytes());
     out.extend_from_slice(more.as_bytes());
     for property in part.properties() {
+        if let Some(tzid) = property.param("TZID") {
+            uses(&tzid, first_day(&property.value()));
+        }
         let line = match time(property, public, uses) {
             Some(line) => line,
             None => fold(&unfolded(property)) + "\r\n",
@@ -199,9 +215,6 @@ fn time(
     let times = When::list(property)
         .ok()
         .filter(|times| !times.is_empty())?;
-    if let Some(tzid) = times[0].tzid() {
-        uses(tzid, times.iter().map(When::date).min()?);
-    }
     if !times.iter().any(|when| matches!(when, When::Floating(_))) {
         return None;
     }
@@ -277,6 +290,7 @@ mod tests {
                 "DESCRIPTION:xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx",
             ),
             ("BEGIN:VEVENT", "begin:VEVENT"),
+            ("DESCRIPTION:x", "X-AT;TZID=Europe/Berlin:x"),
             (
                 "TZID=Europe/Berlin:2026112",
                 "TZID=Europe/Berlin:\r\n 2026112",
