@@ -332,15 +332,4 @@ fn name(is: &Precondition) -> Option<&'static str> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn plain_uids_name_their_object() {
-        assert_eq!(object_name("a-1@example.org"), "a-1@example.org.ics");
-        for odd in ["", "a/b", "ä", ".hidden", "a b", &"x".repeat(300)] {
-            let name = object_name(odd);
-            assert!(name.len() == 36 && name.ends_with(".ics"), "{odd:?} {name}");
-        }
-    }
-}
+mod tests;
