@@ -72,7 +72,10 @@ impl Dice {
     }
 
     /// Fills `into`. Fails only when the operating system has no randomness to give.
-    #[expect(clippy::disallowed_methods, reason = "the one place where the system is asked")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the one place where the system is asked"
+    )]
     pub fn fill(&self, into: &mut [u8]) -> Result<()> {
         match &self.0 {
             Source::System => getrandom::fill(into).map_err(|fault| {

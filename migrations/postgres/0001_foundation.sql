@@ -122,7 +122,7 @@ create table object (
 create unique index object_uid on object(calendar_id, uid);
 create unique index object_seq on object(calendar_id, seq);
 -- Objects that a question about a range must ask themselves: always, or beyond what is indexed.
-create index object_unindexed on object(calendar_id) where needs_object = 1;
+create index object_unindexed on object(calendar_id, needs_object) where needs_object > 0;
 create index object_horizon on object(calendar_id, indexed_to) where indexed_to is not null;
 create index object_past on object(calendar_id, indexed_from) where indexed_from is not null;
 

@@ -1,6 +1,8 @@
 //! Feeds: secret addresses over calendars, made, listed, revoked and opened (PRODUCT §5). What they say is
 //! `crate::feeds`.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use secrecy::{ExposeSecret, SecretString};
 
@@ -279,11 +281,17 @@ pub fn fetched(app: &App, feed: &Feed, agent: &str) {
 
 /// Bodies that are ready, each with the tag of the state that it shows. Never more than [`CACHE_BYTES`].
 #[derive(Clone)]
-pub struct Cache(moka::sync::Cache<(FeedId, u8), (String, Bytes)>);
+pub struct Cache {
+    bodies: moka::sync::Cache<(FeedId, u8), (String, Bytes)>,
+    /// Feeds share these by id: see [`Cache::turn`].
+    turns: Arc<[tokio::sync::Mutex<()>; TURNS]>,
+}
+
+const TURNS: usize = 8;
 
 impl std::fmt::Debug for Cache {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Cache({} bodies)", self.0.entry_count())
+        write!(f, "Cache({} bodies)", self.bodies.entry_count())
     }
 }
 
@@ -292,25 +300,35 @@ impl Default for Cache {
         let weigh = |_: &(FeedId, u8), (tag, body): &(String, Bytes)| {
             u32::try_from(body.len() + tag.len() + 100).unwrap_or(u32::MAX)
         };
-        Cache(
-            moka::sync::Cache::builder()
+        Cache {
+            bodies: moka::sync::Cache::builder()
                 .max_capacity(CACHE_BYTES)
                 .weigher(weigh)
                 .build(),
-        )
+            turns: Arc::default(),
+        }
     }
 }
 
 impl Cache {
     /// The body of a feed in one form, if it shows the state `tag`.
     pub fn get(&self, feed: FeedId, form: u8, tag: &str) -> Option<Bytes> {
-        self.0
+        self.bodies
             .get(&(feed, form))
             .filter(|(kept, _)| kept == tag)
             .map(|(_, body)| body)
     }
 
     pub fn put(&self, feed: FeedId, form: u8, tag: &str, body: &Bytes) {
-        self.0.insert((feed, form), (tag.to_string(), body.clone()));
+        self.bodies
+            .insert((feed, form), (tag.to_string(), body.clone()));
+    }
+
+    /// Waits until nobody else makes a body of this feed. Many ask at once when a large feed has changed; one makes the
+    /// body, the others find it ready.
+    pub async fn turn(&self, feed: FeedId) -> tokio::sync::MutexGuard<'_, ()> {
+        self.turns[feed.0.unsigned_abs() as usize % TURNS]
+            .lock()
+            .await
     }
 }

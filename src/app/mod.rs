@@ -88,7 +88,9 @@ impl App {
         let ours = self.seal.key_id();
         let first = self
             .store
-            .write(move |tx| Box::pin(async move { meta::get_or_set(tx, "sealing_key", &ours).await }))
+            .write(move |tx| {
+                Box::pin(async move { meta::get_or_set(tx, "sealing_key", &ours).await })
+            })
             .await?;
         Ok(self.seal.has_key(&first))
     }

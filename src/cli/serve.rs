@@ -51,7 +51,10 @@ async fn warn(app: &App) -> Outcome {
         );
     }
     let config = &app.config;
-    let far = config.listen.iter().any(|address| !address.ip().is_loopback());
+    let far = config
+        .listen
+        .iter()
+        .any(|address| !address.ip().is_loopback());
     if far && config.tls.is_none() && !config.insecure_basic {
         tracing::warn!(
             "listening beyond this machine without TLS: passwords are taken from this machine and through trusted \

@@ -33,6 +33,8 @@ pub enum Batch<'b> {
     /// The next ones by name.
     After(Option<&'b str>, usize),
     Names(&'b [&'b str]),
+    /// All with names from the first to the second, by name.
+    Between(&'b str, &'b str),
     Ids(&'b [ObjectId]),
 }
 
@@ -203,6 +205,7 @@ where
             objects::page(tx, id, after, limit as i64, with_body, f).await
         }
         Batch::Names(names) => objects::many(tx, id, names, with_body, f).await,
+        Batch::Between(first, last) => objects::between(tx, id, first, last, with_body, f).await,
         Batch::Ids(ids) => objects::by_ids(tx, ids, with_body, f).await,
     }
 }

@@ -157,7 +157,12 @@ async fn told(
         ));
     }
     let mut body = app.feeds.get(open.feed.id, form as u8, &state.tag);
+    let turn = match body {
+        Some(_) => None,
+        None => Some(app.feeds.turn(open.feed.id).await),
+    };
     for _ in 0..3 {
+        body = body.or_else(|| app.feeds.get(open.feed.id, form as u8, &state.tag));
         if body.is_some() {
             break;
         }
@@ -173,6 +178,7 @@ async fn told(
         }
         (open, state) = (again, now);
     }
+    drop(turn);
     let Some(body) = body else {
         // Changed faster than it can be read. What was read last is good enough for once.
         let body = build::body(app, &open, form, &state.plan).await?;

@@ -110,18 +110,20 @@ fn of_tree(tree: &Tree<'_>, etag: Etag, now: i64) -> Result<Effects, Invalid> {
 }
 
 impl Effects {
-    /// Makes the occurrence rows, unless there would be too many.
+    /// Makes the occurrence rows: from the first instance on, or else from the window's, unless there are too many.
     fn index(&mut self, object: &Object<'_>, series: &Series, now: i64) {
         let step = now.div_euclid(STEP) * STEP;
-        let from = Some(step - BACK).filter(|from| self.starts.is_none_or(|starts| starts < *from));
-        let to = Some(step + AHEAD).filter(|to| self.ends.is_none_or(|ends| ends > *to));
-        let budget = Budget::new(Budget::STEPS, CAP);
-        let Ok(found) = series.occurrences(Window { from, to }, &budget) else {
-            return;
-        };
-        self.needs_object = false;
-        (self.indexed_from, self.indexed_to) = (from, to);
-        self.occurrences = rows(object, &found);
+        let to = Some(step + AHEAD)
+            .filter(|to| series.is_recurring() && self.ends.is_none_or(|ends| ends > *to));
+        for from in [None, Some(step - BACK)] {
+            let budget = Budget::new(Budget::STEPS, CAP);
+            if let Ok(found) = series.occurrences(Window { from, to }, &budget) {
+                self.needs_object = false;
+                (self.indexed_from, self.indexed_to) = (from, to);
+                self.occurrences = rows(object, &found);
+                return;
+            }
+        }
     }
 
     /// As the store takes it.

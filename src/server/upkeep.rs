@@ -25,7 +25,10 @@ pub async fn run(server: Arc<Server>, mut stop: watch::Receiver<bool>) {
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "ticks of this process, which no test moves")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "ticks of this process, which no test moves"
+)]
 async fn tend(server: Arc<Server>) {
     let every = |period: Duration, first: Duration| {
         let mut ticks = interval_at(tokio::time::Instant::now() + first, period);

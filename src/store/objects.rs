@@ -306,6 +306,39 @@ where
         .await
 }
 
+/// The members with names from `first` to `last`, both included, in the order of names. For answers that want most of
+/// them: one statement costs less than one for each name.
+pub async fn between<F>(
+    tx: &mut Tx<'_>,
+    calendar: CalendarId,
+    first: &str,
+    last: &str,
+    with_body: bool,
+    mut each: F,
+) -> Result<()>
+where
+    F: FnMut(MemberRef<'_>) -> Result<()> + Send,
+{
+    let values = args![calendar, first, last];
+    if with_body {
+        let statement = sql!(
+            "select ",
+            columns!(),
+            ", t.body from object o join object_body t on t.id = o.id
+              where o.calendar_id = $1 and o.name >= $2 and o.name <= $3 order by o.name"
+        );
+        return tx
+            .each(statement, &values, |row| each(with_text(row)?))
+            .await;
+    }
+    let statement = sql!(
+        "select ",
+        columns!(),
+        " from object o where o.calendar_id = $1 and o.name >= $2 and o.name <= $3 order by o.name"
+    );
+    tx.each(statement, &values, |row| each(member(row)?)).await
+}
+
 /// The members with these ids, in the order of `ids`; ids that are not there are passed over.
 pub async fn by_ids<F>(
     tx: &mut Tx<'_>,

@@ -148,7 +148,7 @@ pub async fn unindexed(
     to: i64,
 ) -> Result<Vec<ObjectId>> {
     let statement = sql!(
-        "select o.id from object o where o.calendar_id = $1 and o.needs_object = 1
+        "select o.id from object o where o.calendar_id = $1 and o.needs_object > 0
             and (o.starts is null or o.starts < $3) and (o.ends is null or o.ends >= $2)
          union
          select o.id from object o where o.calendar_id = $1 and o.indexed_to is not null and o.indexed_to < $3

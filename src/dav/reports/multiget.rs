@@ -43,6 +43,8 @@ pub async fn run(call: Call, document: Element) -> Result<Response> {
             .await?;
     }
     let groups = group(&call, &document);
+    // Thousands of hrefs as a tree are not kept while the answer is sent.
+    drop(document);
     let form = call.form();
     let scope = Scope {
         desk: call.desk,
@@ -75,12 +77,28 @@ struct Group {
 struct Names {
     text: String,
     at: usize,
+    count: usize,
+    /// They are most of the calendar, and sorted: one statement for a stretch of names costs less than one for each.
+    dense: bool,
 }
 
 impl Names {
     fn push(&mut self, name: &str) {
         self.text.push_str(name);
         self.text.push('\n');
+        self.count += 1;
+    }
+
+    /// Decides how they are looked up in a calendar of so many objects.
+    fn arrange(&mut self, objects: i64) {
+        self.dense = self.count > 64 && self.count as i64 * 2 >= objects;
+        if self.dense {
+            let mut names: Vec<&str> = self.text.split_terminator('\n').collect();
+            names.sort_unstable();
+            names.dedup();
+            self.text = names.join("\n");
+            self.text.push('\n');
+        }
     }
 
     /// The next ones, `count` at most.
@@ -200,9 +218,17 @@ impl Pages for Running {
                 },
             };
             if let Some((members, mut names)) = next {
+                let dense = names.dense;
                 let batch = names.take(members.page_size());
                 app.store
-                    .read(|tx| Box::pin(write(tx, &members, &batch, w)))
+                    .read(|tx| {
+                        Box::pin(async {
+                            match dense {
+                                true => write_stretch(tx, &members, &batch, w).await,
+                                false => write(tx, &members, &batch, w).await,
+                            }
+                        })
+                    })
                     .await?;
                 if !names.is_empty() {
                     *current = Some((members, names));
@@ -248,6 +274,7 @@ impl Scope {
             }
             return Ok(None);
         };
+        group.names.arrange(bound.calendar.objects);
         Ok(Some((self.members(tx, bound).await?, group.names)))
     }
 
@@ -270,6 +297,31 @@ async fn write(tx: &mut Tx<'_>, members: &Members, names: &[&str], w: &mut Write
                 members.write_gone(w, name);
             }
             Ok(true)
+        })
+        .await?;
+    for name in waiting {
+        members.write_gone(w, name);
+    }
+    Ok(())
+}
+
+/// The same for sorted names that are most of what lies between the first and the last.
+async fn write_stretch(
+    tx: &mut Tx<'_>,
+    members: &Members,
+    names: &[&str],
+    w: &mut Writer,
+) -> Result<()> {
+    let (Some(first), Some(last)) = (names.first(), names.last()) else {
+        return Ok(());
+    };
+    let mut waiting = names.iter().peekable();
+    members
+        .write_batch(tx, Batch::Between(first, last), false, w, |w, member| {
+            while let Some(name) = waiting.next_if(|name| **name < member.name) {
+                members.write_gone(w, name);
+            }
+            Ok(waiting.next_if(|name| **name == member.name).is_some())
         })
         .await?;
     for name in waiting {

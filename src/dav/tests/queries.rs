@@ -363,3 +363,49 @@ async fn multiget_of_rfc_4791_7_9() {
     );
     dav.ok("REPORT", WORK, &[], &multiget(&[]), 400).await;
 }
+
+/// Most of a calendar is looked up by stretches of names, a few names one by one: the answers are the same.
+#[tokio::test]
+async fn multiget_of_most_of_a_calendar_finds_what_is_there_and_no_more() {
+    let dav = Dav::new().await;
+    for i in 0..100 {
+        dav.put(&format!("e{i}.ics"), &event(&format!("u{i}"), 1))
+            .await;
+    }
+    let wanted: Vec<String> = (0..150)
+        .map(|i| i * 37 % 150)
+        .filter(|i| i % 9 != 0)
+        .chain([5, 5])
+        .map(|i| format!("/dav/calendars/anna/work/e{i}.ics"))
+        .collect();
+    let hrefs: String = wanted
+        .iter()
+        .map(|href| format!("<D:href>{href}</D:href>"))
+        .collect();
+    let body = format!(
+        "<C:calendar-multiget {NS}><D:prop><C:calendar-data/></D:prop>{hrefs}</C:calendar-multiget>"
+    );
+    let answer = dav.report(WORK, "1", &body).await;
+    let mut told: Vec<(String, bool)> = answer
+        .responses()
+        .iter()
+        .map(|r| (href(r), r.child(&Name::dav("status")).is_none()))
+        .collect();
+    told.sort();
+    let mut due: Vec<(String, bool)> = wanted
+        .into_iter()
+        .map(|href| {
+            let number: usize = href
+                .trim_end_matches(".ics")
+                .rsplit_once('e')
+                .unwrap()
+                .1
+                .parse()
+                .unwrap();
+            (href, number < 100)
+        })
+        .collect();
+    due.sort();
+    due.dedup();
+    assert_eq!(told, due);
+}

@@ -43,11 +43,8 @@ impl Client {
             );
             Ok(())
         };
-        let sync = store.peek(|tx| {
-            Box::pin(objects::changed_since(
-                tx, calendar, since, limit, each,
-            ))
-        });
+        let sync =
+            store.peek(|tx| Box::pin(objects::changed_since(tx, calendar, since, limit, each)));
         sync.await.unwrap();
         told
     }
