@@ -31,7 +31,11 @@ impl<'t> Property<'t> {
 
     /// Is this its name, whatever the case?
     pub fn is(self, name: &str) -> bool {
-        self.name().eq_ignore_ascii_case(name)
+        // Most names differ in length, and no text is looked at then.
+        let line = self.at();
+        let length = (line.name_end - line.start) as usize;
+        (length == name.len() || line.folded == Folded::Name)
+            && self.name().eq_ignore_ascii_case(name)
     }
 
     /// Its value, unfolded but otherwise as written. Bytes that are not UTF-8 become U+FFFD.

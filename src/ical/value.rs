@@ -156,16 +156,31 @@ impl fmt::Display for When {
     /// The value's text, without parameters.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let at = self.civil();
-        write!(f, "{:04}{:02}{:02}", at.year(), at.month(), at.day())?;
-        if self.is_date() {
-            return Ok(());
+        let mut text = *b"00000000T000000Z";
+        digits(&mut text[..4], at.year().unsigned_abs().into());
+        for (place, part) in [
+            (4, at.month()),
+            (6, at.day()),
+            (9, at.hour()),
+            (11, at.minute()),
+            (13, at.second()),
+        ] {
+            digits(&mut text[place..place + 2], part.unsigned_abs().into());
         }
-        write!(f, "T{:02}{:02}{:02}", at.hour(), at.minute(), at.second())?;
-        if matches!(self, When::Utc(_)) {
-            f.write_str("Z")
-        } else {
-            Ok(())
-        }
+        let length = match self {
+            When::Date(_) => 8,
+            When::Utc(_) => 16,
+            _ => 15,
+        };
+        f.write_str(std::str::from_utf8(&text[..length]).unwrap_or_default())
+    }
+}
+
+/// Writes a number with leading zeros: expansions print times by the thousand.
+fn digits(place: &mut [u8], mut number: u32) {
+    for digit in place.iter_mut().rev() {
+        *digit = b'0' + (number % 10) as u8;
+        number /= 10;
     }
 }
 

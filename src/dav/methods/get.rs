@@ -90,7 +90,7 @@ async fn export(call: &Call, home: &str, slug: &str) -> Result<Response> {
     };
     let mut response = Response::new(ReplyBody::Empty);
     if status == StatusCode::OK {
-        *response.body_mut() = export::stream(&call, bound).await?;
+        *response.body_mut() = export::stream(call, bound).await?;
         response.headers_mut().insert(
             header::CONTENT_TYPE,
             HeaderValue::from_static(live::OBJECT_TYPE),

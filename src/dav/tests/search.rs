@@ -192,12 +192,10 @@ async fn expand_property_rfc_3253_3_8() {
 #[tokio::test]
 async fn delegation_answers_with_nobody() {
     let dav = Dav::new().await;
-    let body = format!(
-        "<A:expand-property xmlns:A=\"DAV:\"><A:property name=\"calendar-proxy-read-for\" namespace=\"http://calendarserver.org/ns/\">\
-         <A:property name=\"displayname\" namespace=\"DAV:\"/></A:property></A:expand-property>"
-    );
+    let body = "<A:expand-property xmlns:A=\"DAV:\"><A:property name=\"calendar-proxy-read-for\" namespace=\"http://calendarserver.org/ns/\">\
+         <A:property name=\"displayname\" namespace=\"DAV:\"/></A:property></A:expand-property>";
     let at = "/dav/principals/anna/";
-    let answer = dav.report(at, "0", &body).await;
+    let answer = dav.report(at, "0", body).await;
     assert!(
         answer
             .prop(at, "calendar-proxy-read-for")

@@ -151,6 +151,10 @@ async fn every_transcript() {
 
 /// Apple's recorded requests, when they lie beside the crate: none may fail, and unknown properties are no error.
 #[tokio::test]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "where files beside the crate are is no setting of the program"
+)]
 async fn apples_recorded_requests() {
     let root =
         std::env::var("KALENDS_SHARED").unwrap_or_else(|_| "../shared".into()) + "/clients/apple";
