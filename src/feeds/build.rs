@@ -1,6 +1,11 @@
 //! The body of a feed: which objects, told how, in which form.
 
-use super::document::{Document, Level, Look};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::document::{Document, Fresh, Laid, Level, Look};
 use super::feed::Form;
 use super::json;
 use super::privacy::Reduction;
@@ -11,8 +16,8 @@ use crate::app::freebusy::of_calendars;
 use crate::app::sessions::author::{PRODID, utc};
 use crate::ical::busy::FreeBusy;
 use crate::ical::query::TimeRange;
-use crate::model::{Bound, ObjectId, Result};
-use crate::store::objects::{self, MemberRef};
+use crate::model::{Bound, Calendar, CalendarId, FeedId, ObjectId, Result};
+use crate::store::objects::{self, Change, MemberRef};
 use crate::store::occurrences as index;
 
 pub const DAY: i64 = 86_400;
@@ -54,11 +59,30 @@ impl Plan {
     }
 }
 
-pub async fn body(app: &App, open: &Open, form: Form, plan: &Plan) -> Result<Vec<u8>> {
+/// A body, and what the next one can be made of.
+pub struct Made {
+    pub body: Bytes,
+    laid: Option<Laid>,
+}
+
+impl From<Vec<u8>> for Made {
+    fn from(body: Vec<u8>) -> Made {
+        Made {
+            body: body.into(),
+            laid: None,
+        }
+    }
+}
+
+/// The body of a feed in one form.
+pub async fn body(app: &App, open: &Open, form: Form, plan: &Plan, kept: &Kept) -> Result<Made> {
     match form {
-        Form::Calendar => calendar(app, open, plan).await,
-        Form::FreeBusy => free_busy(app, open, plan).await,
-        Form::Json => json::body(app, open, plan.range(), &name(app, open).await?).await,
+        Form::Calendar if plan.window.is_none() => whole(app, open, kept).await,
+        Form::Calendar => windowed(app, open, plan).await,
+        Form::FreeBusy => free_busy(app, open, plan).await.map(Made::from),
+        Form::Json => json::body(app, open, plan.range(), &name(app, open).await?)
+            .await
+            .map(Made::from),
     }
 }
 
@@ -74,25 +98,166 @@ pub fn mask(app: &App, open: &Open) -> impl Fn(&str) -> String + Send + Sync {
     }
 }
 
-async fn calendar(app: &App, open: &Open, plan: &Plan) -> Result<Vec<u8>> {
-    let mask = mask(app, open);
-    let stamp = utc(open.feed.created);
-    let level = match open.privacy {
+/// What the feed tells of its objects.
+fn level<'a>(
+    open: &Open,
+    stamp: &'a str,
+    mask: &'a (dyn Fn(&str) -> String + Send + Sync),
+) -> Level<'a> {
+    match open.privacy {
         Privacy::Full => Level::Full,
         level => Level::Reduced(Reduction {
             busy_only: level == Privacy::Busy,
-            stamp: &stamp,
-            mask: &mask,
+            stamp,
+            mask,
         }),
-    };
-    let mut document = Document::new(level);
+    }
+}
+
+async fn windowed(app: &App, open: &Open, plan: &Plan) -> Result<Made> {
+    let (mask, stamp) = (mask(app, open), utc(open.feed.created));
+    let mut document = Document::new(level(open, &stamp, &mask));
     for bound in &open.calendars {
-        document.set_local(&zone_name(&bound.calendar));
-        let mut add =
-            |object: &MemberRef<'_>| document.add(object.body, object.uid, &utc(object.modified));
+        document.begin(bound.calendar.id, &zone_name(&bound.calendar));
+        let mut add = |object: &MemberRef<'_>| add(&mut document, object);
         visit(app, bound, plan.window, &mut add).await?;
     }
-    Ok(document.finish(&look(app, open).await?))
+    let body = document.finish(&look(app, open).await?).body;
+    Ok(Made { body, laid: None })
+}
+
+/// All objects of the calendars: made of the last one where few have changed since.
+async fn whole(app: &App, open: &Open, kept: &Kept) -> Result<Made> {
+    let (mask, stamp) = (mask(app, open), utc(open.feed.created));
+    let before = kept.get(open);
+    let mut document = match &before {
+        Some(before) => Document::after(level(open, &stamp, &mask), &before.laid),
+        None => Document::new(level(open, &stamp, &mask)),
+    };
+    for bound in &open.calendars {
+        let calendar = &bound.calendar;
+        document.begin(calendar.id, &zone_name(calendar));
+        let since = before
+            .as_ref()
+            .and_then(|before| Some((before, before.seq_of(calendar)?)));
+        let changed = match since {
+            Some((before, seq)) => changes(app, calendar.id, seq)
+                .await?
+                .map(|changed| (before, changed)),
+            None => None,
+        };
+        match changed {
+            Some((before, changed)) => document.merge(&before.laid, &changed),
+            None => visit_all(app, bound, &mut |object| add(&mut document, object)).await?,
+        }
+    }
+    let laid = document.finish(&look(app, open).await?);
+    Ok(Made {
+        body: laid.body.clone(),
+        laid: Some(laid),
+    })
+}
+
+fn add(document: &mut Document<'_>, object: &MemberRef<'_>) {
+    document.add(object.name, object.body, object.uid, &utc(object.modified));
+}
+
+/// The objects that changed since a number; `None`: so many that it is quicker to read all.
+async fn changes(
+    app: &App,
+    id: CalendarId,
+    since: i64,
+) -> Result<Option<BTreeMap<String, Option<Fresh>>>> {
+    const FEW: i64 = 200;
+    app.store
+        .read(|tx| {
+            Box::pin(async move {
+                let mut changed = BTreeMap::new();
+                objects::changed_since(tx, id, since, FEW + 1, |change| {
+                    let name = match change {
+                        Change::Changed(member) => member.name,
+                        Change::Removed { name, .. } => name,
+                    };
+                    changed.insert(name.to_string(), None);
+                    Ok(())
+                })
+                .await?;
+                if changed.len() as i64 > FEW {
+                    return Ok(None);
+                }
+                let names: Vec<String> = changed.keys().cloned().collect();
+                let names: Vec<&str> = names.iter().map(String::as_str).collect();
+                objects::many(tx, id, &names, true, |object| {
+                    let fresh = Fresh {
+                        text: object.body.to_vec(),
+                        uid: object.uid.to_string(),
+                        stamp: utc(object.modified),
+                    };
+                    changed.insert(object.name.to_string(), Some(fresh));
+                    Ok(())
+                })
+                .await?;
+                Ok(Some(changed))
+            })
+        })
+        .await
+}
+
+/// The last whole bodies of feeds, to make the next ones of.
+#[derive(Clone)]
+pub struct Kept(moka::sync::Cache<FeedId, Arc<Last>>);
+
+/// A body and the state that it was made from.
+struct Last {
+    laid: Laid,
+    calendars: Vec<(CalendarId, i64, String)>,
+}
+
+impl Last {
+    /// The number up to which the changes of a calendar are in it. `None`: its zone is another one now, or changes since
+    /// then have been forgotten.
+    fn seq_of(&self, calendar: &Calendar) -> Option<i64> {
+        let known = self.calendars.iter().find(|(id, ..)| *id == calendar.id);
+        let (_, seq, _) = known.filter(|(_, _, zone)| *zone == zone_name(calendar))?;
+        (*seq >= calendar.pruned_seq && *seq <= calendar.seq).then_some(*seq)
+    }
+}
+
+impl Default for Kept {
+    fn default() -> Kept {
+        const BYTES: u64 = 24 << 20;
+        let weigh =
+            |_: &FeedId, last: &Arc<Last>| u32::try_from(last.laid.weight()).unwrap_or(u32::MAX);
+        Kept(
+            moka::sync::Cache::builder()
+                .max_capacity(BYTES)
+                .weigher(weigh)
+                .build(),
+        )
+    }
+}
+
+impl Kept {
+    fn get(&self, open: &Open) -> Option<Arc<Last>> {
+        self.0.get(&open.feed.id)
+    }
+
+    /// Keeps what was made, if it shows exactly the state in `open`: whoever calls has looked again afterwards.
+    pub fn put(&self, open: &Open, made: Made) {
+        let Some(laid) = made.laid.filter(Laid::can_go_on) else {
+            return;
+        };
+        let state = |bound: &Bound| {
+            (
+                bound.calendar.id,
+                bound.calendar.seq,
+                zone_name(&bound.calendar),
+            )
+        };
+        let calendars = open.calendars.iter().map(state).collect();
+        self.0
+            .insert(open.feed.id, Arc::new(Last { laid, calendars }));
+    }
 }
 
 async fn free_busy(app: &App, open: &Open, plan: &Plan) -> Result<Vec<u8>> {

@@ -4,7 +4,9 @@
 //! Left out: a TZID that is an IANA name but comes with rules of its own keeps its name here, and readers take IANA's.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
+use bytes::Bytes;
 use icalendar::{Calendar, Parameter, Property};
 use jiff::civil::Date;
 
@@ -13,9 +15,11 @@ use super::copy;
 use super::privacy::{Reduction, reduce};
 use crate::ical::expand::extent;
 use crate::ical::object::Object;
+use crate::ical::rrule::civil;
 use crate::ical::tree::{Limits, Tree};
 use crate::ical::value::When;
 use crate::ical::zone::{Zone, Zones, vtimezone};
+use crate::model::CalendarId;
 
 /// How a feed names and shows itself.
 #[derive(Clone, Debug, Default)]
@@ -37,17 +41,38 @@ pub enum Level<'a> {
 /// A feed in the making.
 pub struct Document<'a> {
     level: Level<'a>,
-    /// Zone of times without one, an IANA name.
+    /// The calendar at hand, and its zone of times without one, an IANA name.
+    calendar: CalendarId,
     local: String,
     events: Vec<u8>,
-    zones: Used,
+    pieces: Vec<Piece>,
+    zones: Names,
 }
 
-/// The TZIDs in use, with the first day on which each is.
-#[derive(Default)]
-struct Used {
-    known: BTreeMap<String, Date>,
-    /// VTIMEZONEs of names that mean nothing outside of their object.
+/// A finished feed, with what is needed to make the next one of it when few objects have changed.
+pub struct Laid {
+    pub body: Bytes,
+    /// Where the events begin in `body`.
+    events_at: usize,
+    pieces: Vec<Piece>,
+    zones: Names,
+}
+
+/// What one object became.
+struct Piece {
+    calendar: CalendarId,
+    name: Box<str>,
+    /// Among the events.
+    at: Range<usize>,
+    /// The TZIDs that it uses, by number, with the first day.
+    zones: Box<[(usize, Date)]>,
+}
+
+/// TZIDs by number.
+#[derive(Clone, Default)]
+struct Names {
+    names: Vec<String>,
+    /// VTIMEZONEs of names that mean nothing outside of their object: the first one of a name.
     own: BTreeMap<String, String>,
 }
 
@@ -55,46 +80,132 @@ impl<'a> Document<'a> {
     pub fn new(level: Level<'a>) -> Document<'a> {
         Document {
             level,
+            calendar: CalendarId(0),
             local: "UTC".to_string(),
             events: Vec::new(),
-            zones: Used::default(),
+            pieces: Vec::new(),
+            zones: Names::default(),
         }
     }
 
-    /// The zone of times without one from here on: the calendar's.
-    pub fn set_local(&mut self, zone: &str) {
+    /// One that will keep most of `before`.
+    pub fn after(level: Level<'a>, before: &Laid) -> Document<'a> {
+        let mut document = Document::new(level);
+        document
+            .events
+            .reserve(before.body.len() + before.body.len() / 64);
+        document.pieces.reserve(before.pieces.len() + 16);
+        document.zones.names.clone_from(&before.zones.names);
+        document
+    }
+
+    /// The calendar whose objects come next, and its zone of times without one.
+    pub fn begin(&mut self, calendar: CalendarId, zone: &str) {
+        self.calendar = calendar;
         self.local = zone.to_string();
     }
 
     /// Adds an object. `stamp` is the DTSTAMP of what has none, as `uid` is the UID.
     ///
     /// A text that cannot be parsed is left out: it is not in the store, which takes valid ones only.
-    pub fn add(&mut self, text: &[u8], uid: &str, stamp: &str) {
-        if matches!(self.level, Level::Full) {
-            let mut uses = Vec::new();
-            let spans = copy::scan(text, &mut |tzid, date| note(&mut uses, tzid, date));
-            if let Some(spans) = spans.filter(|_| self.zones.take(&uses)) {
-                for span in spans {
-                    self.events.extend_from_slice(&text[span]);
-                }
-                return;
+    pub fn add(&mut self, name: &str, text: &[u8], uid: &str, stamp: &str) {
+        let start = self.events.len();
+        let mut uses = Vec::new();
+        if !self.copied(text, &mut uses) {
+            uses.clear();
+            if let Ok(tree) = Tree::parse(text, &Limits::default()) {
+                self.rewritten(&tree, uid, stamp, &mut uses);
             }
         }
-        let Ok(tree) = Tree::parse(text, &Limits::default()) else {
-            return;
-        };
-        self.add_tree(&tree, uid, stamp);
+        let zones = uses
+            .iter()
+            .map(|(tzid, date)| (self.zones.number(tzid), *date))
+            .collect();
+        let at = start..self.events.len();
+        self.pieces.push(Piece {
+            calendar: self.calendar,
+            name: name.into(),
+            at,
+            zones,
+        });
     }
 
-    fn add_tree(&mut self, tree: &Tree<'_>, uid: &str, stamp: &str) {
-        let mut uses: Vec<(String, Date)> = Vec::new();
+    /// Adds what an object that has not changed became before; see [`Document::after`].
+    fn keep(&mut self, before: &Laid, piece: &Piece) {
+        let start = self.events.len();
+        let from = before.events_at;
+        self.events
+            .extend_from_slice(&before.body[from + piece.at.start..from + piece.at.end]);
+        let at = start..self.events.len();
+        let (name, zones) = (piece.name.clone(), piece.zones.clone());
+        self.pieces.push(Piece {
+            calendar: piece.calendar,
+            name,
+            at,
+            zones,
+        });
+    }
+
+    /// Adds the objects of the calendar at hand in the order of their names: those of `before` that are not in
+    /// `changed`, and from `changed` those that are still there.
+    pub fn merge(&mut self, before: &Laid, changed: &BTreeMap<String, Option<Fresh>>) {
+        let mut changed = changed.iter().peekable();
+        let calendar = self.calendar;
+        for piece in before
+            .pieces
+            .iter()
+            .filter(|piece| piece.calendar == calendar)
+        {
+            while let Some((name, fresh)) =
+                changed.next_if(|(name, _)| name.as_str() < &*piece.name)
+            {
+                self.add_fresh(name, fresh.as_ref());
+            }
+            match changed.next_if(|(name, _)| name.as_str() == &*piece.name) {
+                Some((name, fresh)) => self.add_fresh(name, fresh.as_ref()),
+                None => self.keep(before, piece),
+            }
+        }
+        for (name, fresh) in changed {
+            self.add_fresh(name, fresh.as_ref());
+        }
+    }
+
+    fn add_fresh(&mut self, name: &str, fresh: Option<&Fresh>) {
+        if let Some(fresh) = fresh {
+            self.add(name, &fresh.text, &fresh.uid, &fresh.stamp);
+        }
+    }
+
+    /// Level `full`, for a text that can be copied as it is.
+    fn copied(&mut self, text: &[u8], uses: &mut Vec<(String, Date)>) -> bool {
+        if !matches!(self.level, Level::Full) {
+            return false;
+        }
+        let spans = copy::scan(text, &mut |tzid, date| note(uses, tzid, date));
+        let Some(spans) = spans.filter(|_| uses.iter().all(|(tzid, _)| self.zones.is_known(tzid)))
+        else {
+            return false;
+        };
+        for span in spans {
+            self.events.extend_from_slice(&text[span]);
+        }
+        true
+    }
+
+    fn rewritten(
+        &mut self,
+        tree: &Tree<'_>,
+        uid: &str,
+        stamp: &str,
+        uses: &mut Vec<(String, Date)>,
+    ) {
         match &self.level {
             Level::Full => {
                 let mut local = |when: &When| in_zone(when, &self.local);
-                let mut used = |tzid: &str, date| note(&mut uses, tzid, date);
+                let mut used = |tzid: &str, date| note(uses, tzid, date);
                 copy::rewrite(tree, stamp, uid, &mut local, &mut used, &mut self.events);
-                self.zones.take(&uses);
-                self.zones.own(tree, &uses);
+                self.zones.keep_own(tree, uses);
             }
             Level::Reduced(how) => {
                 let zones = Zones::of(tree);
@@ -102,38 +213,70 @@ impl<'a> Document<'a> {
                 let mut public = |when: &When| {
                     let told = public(when, &zones, within, &self.local);
                     if let Some(tzid) = told.tzid() {
-                        note(&mut uses, tzid, told.date());
+                        note(uses, tzid, told.date());
                     }
                     told
                 };
                 reduce(tree, how, &mut public, &mut self.events);
-                self.zones.take(&uses);
             }
         }
     }
 
     /// The whole text.
-    pub fn finish(self, look: &Look) -> Vec<u8> {
+    pub fn finish(self, look: &Look) -> Laid {
         let frame = frame(look);
         let (head, tail) = frame.split_at(frame.len() - "END:VCALENDAR\r\n".len());
-        let mut text = Vec::with_capacity(frame.len() + self.events.len() + 1024);
+        let mut text = Vec::with_capacity(frame.len() + self.events.len() + 8192);
         text.extend_from_slice(head.as_bytes());
-        for (tzid, first) in &self.zones.known {
-            let from = crate::ical::rrule::civil::seconds(
-                first.to_datetime(jiff::civil::Time::midnight()),
-            );
-            text.extend_from_slice(
-                vtimezone(tzid, from - 86_400, None)
-                    .unwrap_or_default()
-                    .as_bytes(),
-            );
+        for (tzid, first) in self.first_days() {
+            let from = civil::seconds(first.to_datetime(jiff::civil::Time::midnight()));
+            let lines = vtimezone(tzid, from - 86_400, None).unwrap_or_default();
+            text.extend_from_slice(lines.as_bytes());
         }
         for zone in self.zones.own.values() {
             text.extend_from_slice(zone.as_bytes());
         }
+        let events_at = text.len();
         text.extend_from_slice(&self.events);
         text.extend_from_slice(tail.as_bytes());
-        text
+        Laid {
+            body: text.into(),
+            events_at,
+            pieces: self.pieces,
+            zones: self.zones,
+        }
+    }
+
+    /// The TZIDs in use that are known everywhere, in order, with the first day.
+    fn first_days(&self) -> BTreeMap<&str, Date> {
+        let mut first: Vec<Option<Date>> = vec![None; self.zones.names.len()];
+        for (number, date) in self.pieces.iter().flat_map(|piece| piece.zones.iter()) {
+            let known = first[*number].get_or_insert(*date);
+            *known = (*known).min(*date);
+        }
+        let named = self.zones.names.iter().zip(first);
+        named
+            .filter_map(|(name, first)| Some((name.as_str(), first?)))
+            .collect()
+    }
+}
+
+/// An object that has changed.
+pub struct Fresh {
+    pub text: Vec<u8>,
+    pub uid: String,
+    pub stamp: String,
+}
+
+impl Laid {
+    /// About how many bytes it takes.
+    pub fn weight(&self) -> usize {
+        self.body.len() + self.pieces.len() * 100
+    }
+
+    /// Can another one be made of it? Not where zones of objects' own are in it: which object they are from is not kept.
+    pub fn can_go_on(&self) -> bool {
+        self.zones.own.is_empty()
     }
 }
 
@@ -145,39 +288,33 @@ fn note(uses: &mut Vec<(String, Date)>, tzid: &str, date: Date) {
     }
 }
 
-impl Used {
-    /// Notes the TZIDs that are known everywhere. `false`: there are others.
-    fn take(&mut self, uses: &[(String, Date)]) -> bool {
-        let mut all = true;
-        for (tzid, date) in uses {
-            match self.known.get_mut(tzid) {
-                Some(first) => *first = (*first).min(*date),
-                None if Zone::named(tzid).is_some() => {
-                    self.known.insert(tzid.clone(), *date);
-                }
-                None => all = false,
-            }
-        }
-        all
+impl Names {
+    fn number(&mut self, tzid: &str) -> usize {
+        self.names
+            .iter()
+            .position(|name| name == tzid)
+            .unwrap_or_else(|| {
+                self.names.push(tzid.to_string());
+                self.names.len() - 1
+            })
     }
 
-    /// Keeps the object's VTIMEZONE of each TZID that is not known: the first one of a name.
-    fn own(&mut self, tree: &Tree<'_>, uses: &[(String, Date)]) {
-        for (tzid, _) in uses
-            .iter()
-            .filter(|(tzid, _)| !self.known.contains_key(tzid))
-        {
-            if let std::collections::btree_map::Entry::Vacant(place) = self.own.entry(tzid.clone())
-            {
-                let zones = tree
-                    .roots()
-                    .flat_map(|root| root.children_named("VTIMEZONE"));
-                let mut same = zones
-                    .filter(|zone| zone.property("TZID").is_some_and(|p| *p.value() == **tzid));
-                if let Some(zone) = same.next() {
-                    place.insert(copy::verbatim(zone));
-                }
-            }
+    /// Is this a name that means the same everywhere?
+    fn is_known(&self, tzid: &str) -> bool {
+        let seen = self.names.iter().any(|name| name == tzid) && !self.own.contains_key(tzid);
+        seen || Zone::named(tzid).is_some()
+    }
+
+    /// Keeps the object's VTIMEZONE of each TZID that is not known.
+    fn keep_own(&mut self, tree: &Tree<'_>, uses: &[(String, Date)]) {
+        for (tzid, _) in uses.iter().filter(|(tzid, _)| Zone::named(tzid).is_none()) {
+            let zones = tree
+                .roots()
+                .flat_map(|root| root.children_named("VTIMEZONE"));
+            let mut same =
+                zones.filter(|zone| zone.property("TZID").is_some_and(|p| *p.value() == **tzid));
+            let text = || same.next().map(copy::verbatim).unwrap_or_default();
+            self.own.entry(tzid.clone()).or_insert_with(text);
         }
     }
 }
@@ -284,16 +421,16 @@ mod tests {
 
     fn text(level: Level<'_>, objects: &[String]) -> String {
         let mut document = Document::new(level);
-        document.set_local("America/New_York");
-        for object in objects {
-            document.add(object.as_bytes(), "u", "20260102T000000Z");
+        document.begin(CalendarId(1), "America/New_York");
+        for (at, object) in objects.iter().enumerate() {
+            document.add(&at.to_string(), object.as_bytes(), "u", "20260102T000000Z");
         }
         let look = Look {
             name: "Work, home".into(),
             color: Some("#FF0000FF".into()),
             ..LOOK
         };
-        String::from_utf8(document.finish(&look)).unwrap()
+        String::from_utf8(document.finish(&look).body.to_vec()).unwrap()
     }
 
     #[test]
@@ -364,5 +501,52 @@ mod tests {
             text.contains("DTSTART:20261120T060000Z\r\n") && !text.contains("Home"),
             "{text}"
         );
+    }
+
+    #[test]
+    fn made_of_the_last_one_it_is_the_same_as_made_anew() {
+        let zoned =
+            |day: u32, zone: &str| event(&format!("DTSTART;TZID={zone}:202611{day}T090000\r\n"));
+        let make = |document: &mut Document<'_>, objects: &[(&str, String)]| {
+            document.begin(CalendarId(1), "UTC");
+            for (name, text) in objects {
+                document.add(name, text.as_bytes(), "u", "20260102T000000Z");
+            }
+        };
+        let old = [
+            ("b", zoned(10, "Europe/Berlin")),
+            ("d", zoned(11, "Asia/Tokyo")),
+            ("f", zoned(12, "Europe/Berlin")),
+        ];
+        let new = [
+            ("a", zoned(13, "Europe/Paris")),
+            ("b", zoned(14, "Europe/Berlin")),
+            ("f", zoned(12, "Europe/Berlin")),
+            ("g", zoned(15, "UTC")),
+        ];
+        let mut before = Document::new(Level::Full);
+        make(&mut before, &old);
+        let before = before.finish(&LOOK);
+        assert!(before.can_go_on());
+        let fresh = |text: &str| Fresh {
+            text: text.into(),
+            uid: "u".into(),
+            stamp: "20260102T000000Z".into(),
+        };
+        let mut changed: BTreeMap<String, Option<Fresh>> = [0, 1, 3]
+            .map(|at| (new[at].0.to_string(), Some(fresh(&new[at].1))))
+            .into();
+        changed.insert("d".into(), None);
+        let mut next = Document::after(Level::Full, &before);
+        next.begin(CalendarId(1), "UTC");
+        next.merge(&before, &changed);
+        let mut anew = Document::new(Level::Full);
+        make(&mut anew, &new);
+        let (next, anew) = (next.finish(&LOOK), anew.finish(&LOOK));
+        assert_eq!(
+            String::from_utf8_lossy(&next.body),
+            String::from_utf8_lossy(&anew.body)
+        );
+        assert!(!String::from_utf8_lossy(&next.body).contains("Tokyo"));
     }
 }

@@ -11,6 +11,7 @@ use axum::extract::{Path, State};
 use axum::http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header};
 use bytes::Bytes;
 
+use super::Shared;
 use super::build::{self, DAY, Plan};
 use super::http;
 use crate::app::App;
@@ -46,23 +47,24 @@ impl Form {
 const WORTH_GZIP: usize = 1024;
 
 pub async fn serve(
-    State(app): State<App>,
+    State(shared): State<Shared>,
     method: Method,
     Path(file): Path<String>,
     headers: HeaderMap,
 ) -> Response<Body> {
-    match answer(&app, &method, &file, &headers).await {
+    match answer(&shared, &method, &file, &headers).await {
         Ok(reply) => reply,
         Err(error) => http::refusal(&error),
     }
 }
 
 async fn answer(
-    app: &App,
+    shared: &Shared,
     method: &Method,
     file: &str,
     headers: &HeaderMap,
 ) -> Result<Response<Body>> {
+    let app = &shared.app;
     let Some((secret, extension)) = file.rsplit_once('.') else {
         return Ok(http::nothing());
     };
@@ -83,7 +85,7 @@ async fn answer(
     }
     let head = *method == Method::HEAD;
     let reply = match form {
-        Some(form) => told(app, open, secret, form, head, headers).await?,
+        Some(form) => told(shared, open, secret, form, head, headers).await?,
         None => subscription(app, &open, secret).await?,
     };
     Ok(reply)
@@ -127,13 +129,14 @@ fn shown(app: &App, open: &Open, form: Form) -> Shown {
 }
 
 async fn told(
-    app: &App,
+    shared: &Shared,
     mut open: Open,
     secret: &str,
     form: Form,
     head: bool,
     headers: &HeaderMap,
 ) -> Result<Response<Body>> {
+    let app = &shared.app;
     feeds::fetched(app, &open.feed, http::agent(headers));
     let mut state = shown(app, &open, form);
     let zipped_tag = format!("{}-gzip", state.tag);
@@ -166,23 +169,25 @@ async fn told(
         if body.is_some() {
             break;
         }
-        let made = Bytes::from(build::body(app, &open, form, &state.plan).await?);
+        let made = build::body(app, &open, form, &state.plan, &shared.kept).await?;
         // The calendars were read page by page: is this still the state that the tag names?
         let Some(again) = feeds::open(app, secret).await? else {
             return Ok(http::nothing());
         };
         let now = shown(app, &again, form);
         if now.tag == state.tag {
-            app.feeds.put(open.feed.id, form as u8, &state.tag, &made);
-            body = Some(made);
+            app.feeds
+                .put(open.feed.id, form as u8, &state.tag, &made.body);
+            body = Some(made.body.clone());
+            shared.kept.put(&again, made);
         }
         (open, state) = (again, now);
     }
     drop(turn);
     let Some(body) = body else {
         // Changed faster than it can be read. What was read last is good enough for once.
-        let body = build::body(app, &open, form, &state.plan).await?;
-        return Ok(reply(body.into(), head, form));
+        let made = build::body(app, &open, form, &state.plan, &shared.kept).await?;
+        return Ok(reply(made.body, head, form));
     };
     let zip = body.len() >= WORTH_GZIP && http::takes_gzip(headers);
     let (body, tag) = match zip {

@@ -7,6 +7,7 @@ use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, HeaderValue, Method, Response, header};
 use serde::Deserialize;
 
+use super::Shared;
 use super::build::DAY;
 use super::http;
 use super::json::Answer;
@@ -33,7 +34,7 @@ pub struct Asked {
 }
 
 pub async fn serve(
-    State(app): State<App>,
+    State(shared): State<Shared>,
     Extension(peer): Extension<Peer>,
     method: Method,
     Path(name): Path<String>,
@@ -45,7 +46,7 @@ pub async fn serve(
         Method::OPTIONS => return http::options(),
         _ => return http::not_allowed(),
     }
-    answer(&app, &peer, &name, &asked, &headers)
+    answer(&shared.app, &peer, &name, &asked, &headers)
         .await
         .unwrap_or_else(|error| http::refusal(&error))
 }

@@ -20,11 +20,21 @@ use axum::routing::any;
 
 use crate::app::App;
 
+/// What the handlers share.
+#[derive(Clone)]
+struct Shared {
+    app: App,
+    kept: build::Kept,
+}
+
 /// Everything under `/feeds/` and `/freebusy/`.
 pub fn routes(app: App) -> Router {
     Router::new()
         .route("/feeds/{file}", any(feed::serve))
         .route("/freebusy/{name}", any(freebusy::serve))
         .fallback(|| async { http::nothing() })
-        .with_state(app)
+        .with_state(Shared {
+            app,
+            kept: build::Kept::default(),
+        })
 }

@@ -506,3 +506,63 @@ async fn calendars_that_do_not_count_and_events_that_take_no_time_are_free() {
     let answer = ask(&world, Method::GET, path, &[("authorization", &basic)]).await;
     assert!(!answer.text().contains("FREEBUSY;"), "{}", answer.text());
 }
+
+/// The body after a change is made of the one before; it must be the one that is made from nothing.
+#[tokio::test]
+async fn a_feed_that_goes_on_is_the_same_as_one_that_begins() {
+    let (world, anna) = world_with_events().await;
+    let other = world.second().await;
+    let zones = ["Europe/Berlin", "Asia/Tokyo", "America/New_York"];
+    for privacy in Privacy::ALL {
+        let feed = feed(&world, &anna, privacy, (None, None)).await;
+        let path = path(&feed, "ics");
+        let router = super::routes(world.app.clone());
+        for step in 0..12usize {
+            let name = ["b", "today", "a", "z", "float"][step % 5];
+            if step % 4 == 3 {
+                remove(&world, &anna, name).await;
+            } else {
+                let (zone, day) = (zones[step % 3], 10 + step);
+                let lines = format!("DTSTART;TZID={zone}:202701{day}T090000\r\nSUMMARY:{step}\r\n");
+                put(&world, &anna, name, &lines).await;
+            }
+            let request = Request::builder()
+                .uri(&path)
+                .extension(Peer::LOCAL)
+                .body(Body::empty())
+                .unwrap();
+            let reply = router.clone().oneshot(request).await.unwrap();
+            let tag = reply.headers()[header::ETAG].clone();
+            let went_on = reply.into_body().collect().await.unwrap().to_bytes();
+            let begun = get(&other, &path).await;
+            assert_eq!(
+                String::from_utf8_lossy(&went_on),
+                begun.text(),
+                "{privacy:?} {step}"
+            );
+            assert_eq!(tag, begun.header(header::ETAG));
+        }
+    }
+}
+
+async fn remove(world: &World, who: &Who, name: &str) {
+    let cal = calendars::to_write(&world.app, who, "calendar", Privileges::WRITE)
+        .await
+        .unwrap();
+    let origin = Origin {
+        who: who.id,
+        door: Door::Caldav,
+    };
+    let gone = objects::remove(
+        &world.door(),
+        &cal,
+        &format!("{name}.ics"),
+        &Guard::default(),
+        origin,
+    )
+    .await;
+    assert!(
+        matches!(gone, Ok(()) | Err(crate::model::Error::NotFound)),
+        "{gone:?}"
+    );
+}

@@ -158,6 +158,25 @@ pub async fn by_id(tx: &mut Tx<'_>, who: PrincipalId, id: CalendarId) -> Result<
     tx.one(statement, &args![who, id], bound).await
 }
 
+/// The calendars of a feed, each as `who` sees it where it appears in its owner's home, by id.
+pub(super) async fn of_feed(
+    tx: &mut Tx<'_>,
+    who: PrincipalId,
+    feed: crate::model::FeedId,
+) -> Result<Vec<Bound>> {
+    let statement = sql!(
+        "select ",
+        bound!(),
+        " from feed_calendar f
+           join calendar c on c.id = f.calendar_id
+           join principal o on o.id = c.owner_id
+           join binding b on b.calendar_id = c.id and b.home_id = c.owner_id
+           join principal h on h.id = b.home_id
+          where f.feed_id = $2 order by c.id"
+    );
+    tx.all(statement, &args![who, feed], bound).await
+}
+
 /// The calendar that somebody's sessions go to unless another one is named.
 pub async fn sessions_calendar(tx: &mut Tx<'_>, owner: PrincipalId) -> Result<Option<Bound>> {
     oldest(tx, owner, "sessions").await

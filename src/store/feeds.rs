@@ -127,17 +127,7 @@ pub async fn list(tx: &mut Tx<'_>, principal: PrincipalId) -> Result<Vec<Feed>> 
 
 /// The calendars of a feed that its owner may still see something of, by id.
 pub async fn calendars(tx: &mut Tx<'_>, feed: &Feed) -> Result<Vec<Bound>> {
-    let statement =
-        sql!("select calendar_id from feed_calendar where feed_id = $1 order by calendar_id");
-    let ids = tx
-        .all(statement, &args![feed.id], |row| {
-            Ok(CalendarId(row.int(0)?))
-        })
-        .await?;
-    let mut found = Vec::with_capacity(ids.len());
-    for id in ids {
-        found.extend(calendars::by_id(tx, feed.principal, id).await?);
-    }
+    let mut found = calendars::of_feed(tx, feed.principal, feed.id).await?;
     found.retain(|bound| bound.privileges != crate::model::Privileges::NONE);
     Ok(found)
 }
