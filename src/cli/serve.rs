@@ -7,6 +7,8 @@ use secrecy::ExposeSecret;
 use super::{Failure, Outcome, Setting};
 use crate::app::App;
 use crate::app::users::{self, FirstAccount};
+use crate::ical::zone;
+use crate::objects;
 use crate::server::{self, Server};
 
 pub fn run(setting: Setting) -> Outcome {
@@ -32,6 +34,10 @@ async fn serve(mut setting: Setting) -> Outcome {
         welcome(&app, &account);
     }
     warn(&app).await?;
+    let zones = zone::data_version();
+    if objects::zone_data(&app.door(), zones).await? {
+        tracing::info!(zones, "newer time zone data: events are indexed anew");
+    }
     let store = app.store.clone();
     let server = Arc::new(Server::new(app).map_err(Failure::Failed)?);
     let config = &server.app.config;

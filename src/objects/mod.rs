@@ -16,7 +16,7 @@ mod transfer;
 
 pub use effects::Rules;
 pub use put::{Draft, Put, put};
-pub use reindex::reindex_stale;
+pub use reindex::{reindex_stale, zone_data};
 pub use remove::remove;
 pub use transfer::{Place, Transfer, transfer};
 

