@@ -75,13 +75,13 @@ impl Auth {
             if !entry.is_due(now) {
                 return Ok(Some(entry.who.clone()));
             }
-            if let Some(who) = self.check_again(&key, &entry, now).await? {
+            // Boxed, like what follows: futures are moved as a whole, and nearly all of them end above.
+            if let Some(who) = Box::pin(self.check_again(&key, &entry, now)).await? {
                 return Ok(Some(who));
             }
         }
-        let outcome = self
-            .verify(&key, Given::parse(header.as_bytes())?, peer, now)
-            .await;
+        let given = Given::parse(header.as_bytes())?;
+        let outcome = Box::pin(self.verify(&key, given, peer, now)).await;
         count(door, &outcome);
         outcome.map(Some)
     }
@@ -109,11 +109,9 @@ impl Auth {
                 if let Some(verified) = self.by_device(&hash, name.as_deref(), now).await? {
                     return Ok(self.cache.put(key, verified));
                 }
-                // Nobody guesses these, and nobody may choose a password of that form. Counting keeps a device whose
-                // password was revoked from asking the database for ever.
-                let _failed = self
-                    .throttle
-                    .begin(&name.unwrap_or_default(), peer.address, now)?;
+                // Nobody guesses these, and nobody may choose a password of that form.
+                let name = name.unwrap_or_default();
+                self.throttle.device_failed(&name, peer.address, now)?;
                 Err(Error::Unauthorized)
             }
             (Some(name), None) => {

@@ -38,12 +38,14 @@ enum Subject {
     /// A keyed hash of the name: names that were tried are not kept.
     Account(u64),
     Address(u128),
+    /// A keyed hash of name and address: a phone that goes on with a revoked app password.
+    Device(u64),
 }
 
 impl Subject {
     fn rule(self) -> &'static Rule {
         match self {
-            Subject::Account(_) => &ACCOUNT,
+            Subject::Account(_) | Subject::Device(_) => &ACCOUNT,
             Subject::Address(_) => &ADDRESS,
         }
     }
@@ -78,19 +80,31 @@ pub struct Attempt([Subject; 2]);
 impl Throttle {
     /// Whether an attempt would be let through at all; counts nothing.
     pub fn check(&self, account: &str, address: IpAddr, now: i64) -> Result<()> {
-        self.check_all(&self.lock(), self.subjects(account, address), now)
+        check_all(&self.lock(), &self.subjects(account, address), now)
     }
 
     /// Lets an attempt through, or says how long to wait.
     pub fn begin(&self, account: &str, address: IpAddr, now: i64) -> Result<Attempt> {
         let subjects = self.subjects(account, address);
+        self.count(&subjects, now)?;
+        Ok(Attempt(subjects))
+    }
+
+    /// Counts a wrong app password or token, on its own: it slows neither the person who types a password nor the others
+    /// behind the same address.
+    pub fn device_failed(&self, name: &str, address: IpAddr, now: i64) -> Result<()> {
+        let device = self.hasher.hash_one((name, network(address)));
+        self.count(&[Subject::Device(device)], now)
+    }
+
+    fn count(&self, subjects: &[Subject], now: i64) -> Result<()> {
         let mut counts = self.lock();
-        self.check_all(&counts, subjects, now)?;
+        check_all(&counts, subjects, now)?;
         if counts.len() >= CAPACITY {
             make_room(&mut counts, now);
         }
         for subject in subjects {
-            let count = counts.entry(subject).or_insert(Count {
+            let count = counts.entry(*subject).or_insert(Count {
                 failures: 0,
                 last: now,
             });
@@ -100,7 +114,7 @@ impl Throttle {
             count.failures = count.failures.saturating_add(1);
             count.last = now;
         }
-        Ok(Attempt(subjects))
+        Ok(())
     }
 
     /// The attempt was right: the account starts anew. Of the address only this attempt is taken back, so that nobody
@@ -109,7 +123,7 @@ impl Throttle {
         let mut counts = self.lock();
         for subject in attempt.0 {
             match subject {
-                Subject::Account(_) => {
+                Subject::Account(_) | Subject::Device(_) => {
                     counts.remove(&subject);
                 }
                 Subject::Address(_) => {
@@ -118,25 +132,6 @@ impl Throttle {
                     }
                 }
             }
-        }
-    }
-
-    fn check_all(
-        &self,
-        counts: &HashMap<Subject, Count>,
-        subjects: [Subject; 2],
-        now: i64,
-    ) -> Result<()> {
-        let waits = subjects.iter().filter_map(|subject| {
-            let count = counts.get(subject)?;
-            let wait = count.until(subject.rule()).saturating_sub(now);
-            (wait > 0 && now - count.last <= MEMORY).then_some(wait)
-        });
-        match waits.max() {
-            None => Ok(()),
-            Some(wait) => Err(Error::Throttled {
-                retry_after: wait.unsigned_abs(),
-            }),
         }
     }
 
@@ -150,6 +145,20 @@ impl Throttle {
     fn lock(&self) -> MutexGuard<'_, HashMap<Subject, Count>> {
         // Counting cannot leave the map half changed, so a panic elsewhere does not spoil it.
         self.counts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn check_all(counts: &HashMap<Subject, Count>, subjects: &[Subject], now: i64) -> Result<()> {
+    let waits = subjects.iter().filter_map(|subject| {
+        let count = counts.get(subject)?;
+        let wait = count.until(subject.rule()).saturating_sub(now);
+        (wait > 0 && now - count.last <= MEMORY).then_some(wait)
+    });
+    match waits.max() {
+        None => Ok(()),
+        Some(wait) => Err(Error::Throttled {
+            retry_after: wait.unsigned_abs(),
+        }),
     }
 }
 
@@ -239,6 +248,17 @@ mod tests {
         for _ in 0..10 {
             assert_eq!(fail(&throttle, "anna", HERE, MEMORY + 1), None);
         }
+    }
+
+    #[test]
+    fn a_device_with_a_revoked_password_slows_only_itself() {
+        let throttle = Throttle::default();
+        for _ in 0..11 {
+            assert!(throttle.device_failed("anna", HERE, 0).is_ok());
+        }
+        assert!(throttle.device_failed("anna", HERE, 0).is_err());
+        assert!(throttle.device_failed("anna", THERE, 0).is_ok());
+        assert_eq!(fail(&throttle, "anna", HERE, 0), None);
     }
 
     #[test]

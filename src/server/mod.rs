@@ -128,9 +128,10 @@ impl Server {
         }
         match door {
             Door::Dav => self.dav(request).await,
-            Door::Feeds => self.framework(&self.feeds, request).await,
-            Door::Api => self.framework(&self.api, request).await,
-            Door::Other => self.other(request).await,
+            // Boxed: futures are moved as a whole, and that of the shortest path should be small.
+            Door::Feeds => Box::pin(self.framework(&self.feeds, request)).await,
+            Door::Api => Box::pin(self.framework(&self.api, request)).await,
+            Door::Other => Box::pin(self.other(request)).await,
         }
     }
 
@@ -201,11 +202,12 @@ impl Server {
 }
 
 /// A panic is a fault of ours, and ends one request instead of a connection with others on it.
-async fn guarded(work: impl Future<Output = Response>) -> Response {
-    let outcome = AssertUnwindSafe(work).catch_unwind().await;
-    outcome.unwrap_or_else(|_| {
-        metrics::counter!("kalends_panics_total").increment(1);
-        plain(StatusCode::INTERNAL_SERVER_ERROR, "internal error\n")
+fn guarded(work: impl Future<Output = Response>) -> impl Future<Output = Response> {
+    AssertUnwindSafe(work).catch_unwind().map(|outcome| {
+        outcome.unwrap_or_else(|_| {
+            metrics::counter!("kalends_panics_total").increment(1);
+            plain(StatusCode::INTERNAL_SERVER_ERROR, "internal error\n")
+        })
     })
 }
 

@@ -242,3 +242,13 @@ async fn the_server_as_a_whole_can_be_asked_for_its_options() {
     let response = running.ask(Method::OPTIONS.as_str(), "*").await;
     assert_eq!(response.status(), StatusCode::UNAUTHORIZED);
 }
+
+/// It is moved as a whole more than once: what is rare in it belongs into a box.
+#[tokio::test]
+async fn the_future_of_a_request_stays_small() {
+    let running = Running::new(&[]).await;
+    let body = RequestBody::from_bytes("", Peer::LOCAL);
+    let future = running.server.answer(http::Request::new(body));
+    let size = std::mem::size_of_val(&future);
+    assert!(size < 8192, "{size} bytes");
+}

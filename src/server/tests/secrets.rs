@@ -5,7 +5,7 @@ use secrecy::ExposeSecret;
 
 use super::{Running, text};
 use crate::app::testing::basic;
-use crate::app::users;
+use crate::app::{feeds, users};
 use crate::config::{AccessLog, Log};
 use crate::model::access::Scopes;
 use crate::server::log::captured::Captured;
@@ -39,7 +39,17 @@ async fn no_secret_is_written_anywhere() {
         .await
         .unwrap();
     let (device, token) = (device.expose_secret(), token.expose_secret());
-    let feed = "abcdefghijklmnopqrstuvwxyz234567";
+    let who = users::acting(world, "anna").await.unwrap();
+    let new = feeds::New {
+        calendars: vec!["calendar".into()],
+        privacy: feeds::Privacy::Full,
+        comment: String::new(),
+        past_days: None,
+        future_days: None,
+        expires: None,
+    };
+    let shown = feeds::create(world, &who, new).await.unwrap();
+    let feed = shown.secret.expose_secret();
     let headers = [
         basic("anna", password),
         basic("anna", wrong),
@@ -51,6 +61,8 @@ async fn no_secret_is_written_anywhere() {
     let paths = [
         "/dav/calendars/anna/calendar/".to_string(),
         format!("/feeds/{feed}.ics"),
+        format!("/feeds/{feed}.ifb"),
+        format!("/feeds/{feed}.json"),
         format!("/feed/{feed}.ics"),
         format!("/{feed}"),
         format!("/api/v1/sessions?token={feed}"),
@@ -69,14 +81,23 @@ async fn no_secret_is_written_anywhere() {
             }
         }
     }
+    let metrics = text(running.ask("GET", "/metrics").await).await;
     drop(guard);
-    let debug = format!("{:?} {:?} {:?}", world.config, world.seal, world.fresh.url);
+    let debug = format!(
+        "{:?} {:?} {:?} {shown:?}",
+        world.config, world.seal, world.fresh.url
+    );
     let log = captured.text();
     assert!(log.lines().count() >= headers.len() * paths.len(), "{log}");
     let key = headers.map(|header| header.split(' ').nth(1).unwrap().to_string());
     let mut secrets = vec!["database-password", password, wrong, device, token, feed];
     secrets.extend(key.iter().map(String::as_str));
-    for (place, written) in [("log", &log), ("answers", &answers), ("Debug", &debug)] {
+    for (place, written) in [
+        ("log", &log),
+        ("answers", &answers),
+        ("Debug", &debug),
+        ("metrics", &metrics),
+    ] {
         for secret in &secrets {
             assert!(!written.contains(secret), "{secret} is in the {place}");
         }
