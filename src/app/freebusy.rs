@@ -184,7 +184,7 @@ async fn of_one(
     .await?;
     let others = index::unindexed(tx, calendar.id, range.start, range.end).await?;
     for ids in others.chunks(256) {
-        objects::by_ids(tx, ids, true, |object| {
+        objects::by_ids(tx, calendar.id, ids, true, |object| {
             if matches!(object.component, "VEVENT" | "VFREEBUSY") {
                 of_object(object.body, &zone, range, instances, &mut found);
             }

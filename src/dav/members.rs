@@ -206,7 +206,7 @@ where
         }
         Batch::Names(names) => objects::many(tx, id, names, with_body, f).await,
         Batch::Between(first, last) => objects::between(tx, id, first, last, with_body, f).await,
-        Batch::Ids(ids) => objects::by_ids(tx, ids, with_body, f).await,
+        Batch::Ids(ids) => objects::by_ids(tx, id, ids, with_body, f).await,
     }
 }
 

@@ -25,13 +25,13 @@ impl Asked {
         let mut include = Vec::new();
         for child in element.elements() {
             let one = match &child.name {
-                name if *name == dav::PROP => Asked::Props(names_in(child)),
+                name if *name == dav::PROP => Asked::Props(names_in(child)?),
                 name if *name == dav::ALLPROP => Asked::All {
                     include: Vec::new(),
                 },
                 name if *name == dav::PROPNAME => Asked::Names,
                 name if *name == dav::INCLUDE => {
-                    include = names_in(child);
+                    include = names_in(child)?;
                     continue;
                 }
                 _ => continue,
@@ -52,14 +52,24 @@ impl Asked {
     }
 }
 
-fn names_in(element: &Element) -> Vec<Name> {
+/// Properties in one request: many times what any client asks for, few enough to be compared with each other.
+pub const PROPERTIES: usize = 1000;
+
+pub fn too_many_properties() -> Error {
+    Error::BadRequest(format!("more than {PROPERTIES} properties in one request"))
+}
+
+fn names_in(element: &Element) -> Result<Vec<Name>> {
     let mut names: Vec<Name> = Vec::new();
     for child in element.elements() {
         if !names.contains(&child.name) {
             names.push(child.name.clone());
         }
+        if names.len() > PROPERTIES {
+            return Err(too_many_properties());
+        }
     }
-    names
+    Ok(names)
 }
 
 /// One property of the answer.

@@ -8,6 +8,7 @@ use http::StatusCode;
 use super::error;
 use super::live::{self, Change};
 use super::names::dav;
+use super::plan::{PROPERTIES, too_many_properties};
 use super::view::On;
 use crate::model::{CalendarId, Error, Precondition, PrincipalId, Result};
 use crate::store::properties::{self, OwnerKind};
@@ -30,6 +31,9 @@ pub fn read(document: &Element) -> Result<Vec<Instruction>> {
             continue;
         }
         for property in block.children_named(&dav::PROP).flat_map(Element::elements) {
+            if all.len() >= PROPERTIES {
+                return Err(too_many_properties());
+            }
             all.retain(|earlier| earlier.name != property.name);
             all.push(Instruction {
                 name: property.name.clone(),

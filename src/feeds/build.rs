@@ -360,7 +360,7 @@ async fn visit_some(
             .peek(|tx| {
                 let each = &mut *each;
                 Box::pin(async move {
-                    objects::by_ids(tx, some, true, |object| {
+                    objects::by_ids(tx, id, some, true, |object| {
                         each(&object);
                         Ok(())
                     })

@@ -339,9 +339,10 @@ where
     tx.each(statement, &values, |row| each(member(row)?)).await
 }
 
-/// The members with these ids, in the order of `ids`; ids that are not there are passed over.
+/// The members with these ids, in the order of `ids`; ids that are not there, or not there any more, are passed over.
 pub async fn by_ids<F>(
     tx: &mut Tx<'_>,
+    calendar: CalendarId,
     ids: &[ObjectId],
     with_body: bool,
     mut each: F,
@@ -349,13 +350,14 @@ pub async fn by_ids<F>(
 where
     F: FnMut(MemberRef<'_>) -> Result<()> + Send,
 {
-    let sets = ids.iter().map(|id| args![*id]);
+    let sets = ids.iter().map(|id| args![*id, calendar]);
     if with_body {
         let statement = sql!(
             "select ",
             columns!(),
             ", t.body from object_body t
-               join object o on o.calendar_id = t.calendar_id and o.name = t.name where t.id = $1"
+               join object o on o.calendar_id = t.calendar_id and o.name = t.name
+              where t.id = $1 and t.calendar_id = $2"
         );
         return tx
             .each_many(statement, sets, |row| each(with_text(row)?))
@@ -365,7 +367,8 @@ where
         "select ",
         columns!(),
         " from object_body t
-           join object o on o.calendar_id = t.calendar_id and o.name = t.name where t.id = $1"
+           join object o on o.calendar_id = t.calendar_id and o.name = t.name
+          where t.id = $1 and t.calendar_id = $2"
     );
     tx.each_many(statement, sets, |row| each(member(row)?))
         .await

@@ -311,7 +311,7 @@ async fn load(app: &App, filter: &Filter, bound: &Bound, id: i64) -> Result<Opti
         .peek(|tx| {
             Box::pin(async move {
                 let mut found = None;
-                store::objects::by_ids(tx, &[ObjectId(id)], true, |object| {
+                store::objects::by_ids(tx, bound.calendar.id, &[ObjectId(id)], true, |object| {
                     if wanted(filter, bound, &object) {
                         found = Some(stored(bound, &object));
                     }
@@ -350,7 +350,7 @@ async fn instances(app: &App, bound: &Bound, from: i64, to: i64) -> Result<Vec<P
                 .await?;
                 let others = index::unindexed(tx, calendar.id, from, to).await?;
                 for ids in others.chunks(256) {
-                    store::objects::by_ids(tx, ids, true, |object| {
+                    store::objects::by_ids(tx, calendar.id, ids, true, |object| {
                         expanded(&object, &zone, (from, to), budget, &mut found);
                         Ok(())
                     })

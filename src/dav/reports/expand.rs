@@ -3,7 +3,7 @@
 use futures_util::future::BoxFuture;
 
 use crate::dav::names::dav;
-use crate::dav::plan::{Asked, Plan};
+use crate::dav::plan::{Asked, PROPERTIES, Plan, too_many_properties};
 use crate::dav::view::{Desk, Loaded, Node, View};
 use crate::dav::{Call, reply, resource};
 use crate::model::{Error, Path, Precondition, Result};
@@ -15,8 +15,8 @@ pub static EXPAND_PROPERTY: Name = Name::dav("expand-property");
 
 /// How deep properties may be expanded inside of each other.
 const DEPTH: usize = 6;
-/// Resources in one answer.
-const RESOURCES: usize = 2000;
+/// Properties in one answer, over all of its resources.
+const VALUES: usize = 20_000;
 
 /// A property, and what is wanted of the resources that it names.
 struct Ask {
@@ -25,12 +25,13 @@ struct Ask {
 }
 
 pub async fn run(call: Call, document: Element) -> Result<Response> {
-    let asks = read(&document, DEPTH)?;
+    let mut left = PROPERTIES;
+    let asks = read(&document, DEPTH, &mut left)?;
     let (path, href) = (call.path(), call.href());
     let mut expansion = Expansion {
         call: &call,
         minimal: call.request.prefer.minimal,
-        left: RESOURCES,
+        left: VALUES,
     };
     let mut w = reply::document();
     let out = &mut w;
@@ -41,7 +42,7 @@ pub async fn run(call: Call, document: Element) -> Result<Response> {
     Ok(reply::whole(call.form(), w))
 }
 
-fn read(element: &Element, depth: usize) -> Result<Vec<Ask>> {
+fn read(element: &Element, depth: usize, left: &mut usize) -> Result<Vec<Ask>> {
     let mut asks = Vec::new();
     for property in element.children_named(&dav::PROPERTY) {
         if depth == 0 {
@@ -49,6 +50,7 @@ fn read(element: &Element, depth: usize) -> Result<Vec<Ask>> {
                 "properties expanded deeper than {DEPTH}"
             )));
         }
+        *left = left.checked_sub(1).ok_or_else(too_many_properties)?;
         let local = property.attr("name").unwrap_or_default();
         if !xml::name::is_ncname(local) {
             return Err(Error::BadRequest(format!(
@@ -58,7 +60,7 @@ fn read(element: &Element, depth: usize) -> Result<Vec<Ask>> {
         let name = Name::new(property.attr("namespace").unwrap_or("DAV:"), local);
         asks.push(Ask {
             name,
-            inner: read(property, depth - 1)?,
+            inner: read(property, depth - 1, left)?,
         });
     }
     Ok(asks)
@@ -80,9 +82,9 @@ impl Expansion<'_> {
         w: &'f mut Writer,
     ) -> BoxFuture<'f, Result<()>> {
         Box::pin(async move {
-            self.left = self.left.checked_sub(1).ok_or_else(|| {
+            self.left = self.left.checked_sub(asks.len() + 1).ok_or_else(|| {
                 let is = Precondition::NumberOfMatchesWithinLimits;
-                Error::precondition(is, format!("more than {RESOURCES} resources"))
+                Error::precondition(is, format!("more than {VALUES} properties to expand"))
             })?;
             let found = resource::load(tx, self.call.who(), path).await?;
             let node = found.node();

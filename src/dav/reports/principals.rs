@@ -20,6 +20,8 @@ pub static PRINCIPAL_PROPERTY_SEARCH: Name = Name::dav("principal-property-searc
 
 /// Principals in one answer, unless the client wants fewer.
 const RESULTS: usize = 500;
+/// Conditions of one search.
+const TESTS: usize = 50;
 /// Principals that are looked at in one go.
 const PAGE: usize = 256;
 
@@ -88,27 +90,17 @@ pub async fn search_property_set(_: Call, _: Element) -> Result<Response> {
 /// RFC 3744 §9.4. A property that cannot be searched matches nobody.
 pub async fn property_search(call: Call, document: Element) -> Result<Response> {
     let any = document.attr("test").is_some_and(|test| test == "anyof");
-    let mut tests: Vec<(Vec<Name>, String)> = Vec::new();
-    for search in document.children_named(&dav::PROPERTY_SEARCH) {
-        let names = search
-            .child(&dav::PROP)
-            .map(|prop| prop.elements().map(|e| e.name.clone()).collect());
-        let text = search
-            .child(&dav::MATCH)
-            .map(Element::trimmed_text)
-            .unwrap_or_default();
-        tests.push((
-            names.unwrap_or_default(),
-            strip_mailto(&text.to_lowercase()).to_owned(),
-        ));
-    }
-    if tests.is_empty() {
-        return Err(Error::BadRequest("a search needs a property-search".into()));
+    let tests: Vec<Test> = document
+        .children_named(&dav::PROPERTY_SEARCH)
+        .map(Test::read)
+        .collect();
+    if tests.is_empty() || tests.len() > TESTS {
+        return Err(Error::BadRequest(format!(
+            "a search has 1 to {TESTS} property-search"
+        )));
     }
     let matches = |principal: &Principal| {
-        let mut each = tests
-            .iter()
-            .map(|(names, text)| names.iter().all(|name| contains(principal, name, text)));
+        let mut each = tests.iter().map(|test| test.holds(principal));
         if any {
             each.any(|found| found)
         } else {
@@ -118,15 +110,47 @@ pub async fn property_search(call: Call, document: Element) -> Result<Response> 
     answer(&call, &document, matches).await
 }
 
-fn contains(principal: &Principal, name: &Name, text: &str) -> bool {
-    let searchable = SEARCHABLE
-        .iter()
-        .find(|searchable| searchable.name == *name);
-    searchable.is_some_and(|searchable| {
-        (searchable.values)(principal)
-            .iter()
-            .any(|value| value.to_lowercase().contains(text))
-    })
+/// One property-search: each of the properties has to match.
+struct Test {
+    properties: Vec<Option<&'static Searchable>>,
+    text: String,
+    compare: fn(&str, &str) -> bool,
+}
+
+impl Test {
+    /// `match-type` is CalendarServer's; RFC 3744 knows substrings only.
+    fn read(search: &Element) -> Test {
+        let wanted = search.child(&dav::MATCH);
+        let text = wanted.map(Element::trimmed_text).unwrap_or_default();
+        let names = search
+            .child(&dav::PROP)
+            .into_iter()
+            .flat_map(Element::elements);
+        let row = |name: &Name| SEARCHABLE.iter().find(|row| row.name == *name);
+        Test {
+            properties: names
+                .take(TESTS)
+                .map(|element| row(&element.name))
+                .collect(),
+            text: strip_mailto(&text.to_lowercase()).to_owned(),
+            compare: match wanted.and_then(|wanted| wanted.attr("match-type")) {
+                Some("equals") => |value, text| value == text,
+                Some("starts-with") => |value, text| value.starts_with(text),
+                Some("ends-with") => |value, text| value.ends_with(text),
+                _ => |value, text| value.contains(text),
+            },
+        }
+    }
+
+    fn holds(&self, principal: &Principal) -> bool {
+        self.properties.iter().all(|property| {
+            property.is_some_and(|searchable| {
+                (searchable.values)(principal)
+                    .iter()
+                    .any(|value| (self.compare)(&value.to_lowercase(), &self.text))
+            })
+        })
+    }
 }
 
 fn strip_mailto(text: &str) -> &str {
@@ -140,8 +164,10 @@ pub async fn token_search(call: Call, document: Element) -> Result<Response> {
         .map(|token| token.trimmed_text().to_lowercase())
         .filter(|token| !token.is_empty())
         .collect();
-    if tokens.is_empty() {
-        return Err(Error::BadRequest("a search needs a search-token".into()));
+    if tokens.is_empty() || tokens.len() > TESTS {
+        return Err(Error::BadRequest(format!(
+            "a search has 1 to {TESTS} search-token"
+        )));
     }
     let wanted = match document.attr("context") {
         Some("user") => Some(PrincipalKind::User),

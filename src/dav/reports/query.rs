@@ -1,8 +1,8 @@
 //! calendar-query (RFC 4791 §7.8).
 //!
 //! A filter that asks for VEVENTs in a time range and for nothing else is answered from the occurrence index, without
-//! reading an object. Any other filter takes from the index what it can and asks the objects that are left. Candidates
-//! are found first (ids only), then written page by page.
+//! reading an object. Any other filter takes from the index, or from the list of objects, what it can, and asks the
+//! objects that are left, page by page.
 
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ use crate::dav::live;
 use crate::dav::members::{Batch, Members};
 use crate::dav::names::cal;
 use crate::dav::plan::{Asked, Plan};
-use crate::dav::reply::{self, Next, Pages};
+use crate::dav::reply::{self, Next, PAGE, Pages};
 use crate::dav::request::Depth;
 use crate::dav::view::{Desk, On};
 use crate::dav::{Call, resource};
@@ -176,9 +176,19 @@ impl Pages for Running {
 struct Answer {
     members: Members,
     floating: Zone,
-    /// In the order of ids; with true the object itself has to be asked.
-    candidates: Vec<(ObjectId, bool)>,
-    done: usize,
+    source: Source,
+}
+
+/// An object that may match; with true it has to be asked itself.
+type Candidate = (ObjectId, bool);
+
+/// Where candidates come from.
+enum Source {
+    /// All that the occurrence index names, in the order of ids, and how many of them are written.
+    Found(Vec<Candidate>, usize),
+    /// Objects after this name, page by page.
+    Listing(Option<String>),
+    Finished,
 }
 
 impl Query {
@@ -192,41 +202,21 @@ impl Query {
             .as_ref()
             .map(|data| data.within(floating.clone(), self.desk.limits.instances));
         let plan = Arc::new(Plan::new(&self.asked, On::OBJECT, self.minimal, data));
-        let candidates = match &self.only {
-            Some(name) => named(tx, &bound, name).await?,
-            None => self.candidates(tx, &bound, &floating).await?,
+        let prefilter = self.filter.prefilter();
+        let source = match (&self.only, prefilter.range) {
+            (Some(name), _) => Source::Found(named(tx, &bound, name).await?, 0),
+            (None, Some(range)) => {
+                let found = by_time(tx, &bound, &prefilter, range, &floating).await?;
+                Source::Found(found, 0)
+            }
+            (None, None) => Source::Listing(None),
         };
         let members = Members::new(tx, self.desk.clone(), bound, plan).await?;
         Ok(Answer {
             members,
             floating,
-            candidates,
-            done: 0,
+            source,
         })
-    }
-
-    async fn candidates(
-        &self,
-        tx: &mut Tx<'_>,
-        bound: &Bound,
-        floating: &Zone,
-    ) -> Result<Vec<(ObjectId, bool)>> {
-        let prefilter = self.filter.prefilter();
-        if prefilter
-            .component
-            .is_some_and(|component| !bound.calendar.components.allows(component))
-            && bound.calendar.objects == 0
-        {
-            return Ok(Vec::new());
-        }
-        let mut found = match prefilter.range {
-            Some(range) => by_time(tx, bound, &prefilter, range, floating).await?,
-            None => by_listing(tx, bound, &prefilter).await?,
-        };
-        // Of an object that was found twice the sure verdict comes first, and stays.
-        found.sort_unstable();
-        found.dedup_by_key(|(id, _)| *id);
-        Ok(found)
     }
 
     fn matches(&self, body: &[u8], floating: &Zone) -> bool {
@@ -237,7 +227,7 @@ impl Query {
     }
 }
 
-async fn named(tx: &mut Tx<'_>, bound: &Bound, name: &str) -> Result<Vec<(ObjectId, bool)>> {
+async fn named(tx: &mut Tx<'_>, bound: &Bound, name: &str) -> Result<Vec<Candidate>> {
     let head = objects::head(tx, bound.calendar.id, name)
         .await?
         .ok_or(Error::NotFound)?;
@@ -251,7 +241,7 @@ async fn by_time(
     prefilter: &Prefilter<'_>,
     range: TimeRange,
     floating: &Zone,
-) -> Result<Vec<(ObjectId, bool)>> {
+) -> Result<Vec<Candidate>> {
     let id = bound.calendar.id;
     let mut found = Vec::new();
     if prefilter.component == Some("VEVENT") {
@@ -273,17 +263,26 @@ async fn by_time(
     }
     let others = occurrences::unindexed(tx, id, range.start, range.end).await?;
     found.extend(others.into_iter().map(|id| (id, true)));
+    // Of an object that was found twice the sure verdict comes first, and stays.
+    found.sort_unstable();
+    found.dedup_by_key(|(id, _)| *id);
     Ok(found)
 }
 
-/// All objects whose component and UID may fit.
+/// Those of a page of objects whose component and UID may fit, in the order of ids, and the name to go on after.
 async fn by_listing(
     tx: &mut Tx<'_>,
     bound: &Bound,
+    after: Option<&str>,
     prefilter: &Prefilter<'_>,
-) -> Result<Vec<(ObjectId, bool)>> {
-    let mut found = Vec::new();
-    objects::page(tx, bound.calendar.id, None, i64::MAX, false, |member| {
+) -> Result<(Vec<Candidate>, Option<String>)> {
+    let (mut found, mut count, mut last) = (Vec::new(), 0, None);
+    let id = bound.calendar.id;
+    objects::page(tx, id, after, PAGE as i64, false, |member| {
+        count += 1;
+        if count == PAGE {
+            last = Some(member.name.to_owned());
+        }
         let fits = prefilter
             .component
             .is_none_or(|component| component == member.component)
@@ -294,29 +293,61 @@ async fn by_listing(
         Ok(())
     })
     .await?;
-    Ok(found)
+    found.sort_unstable();
+    Ok((found, last))
 }
 
 impl Answer {
     fn is_done(&self) -> bool {
-        self.done == self.candidates.len()
+        match &self.source {
+            Source::Found(all, done) => *done == all.len(),
+            Source::Listing(_) => false,
+            Source::Finished => true,
+        }
     }
 
     async fn write_page(&mut self, tx: &mut Tx<'_>, query: &Query, w: &mut Writer) -> Result<()> {
-        let until = (self.done + self.members.page_size()).min(self.candidates.len());
-        let batch = &self.candidates[self.done..until];
-        let ids: Vec<ObjectId> = batch.iter().map(|(id, _)| *id).collect();
-        let ask = batch.iter().any(|(_, ask)| *ask);
-        let floating = &self.floating;
-        self.members
-            .write_batch(tx, Batch::Ids(&ids), ask, w, |_, member| {
-                let sure = batch
-                    .binary_search_by_key(&member.id, |(id, _)| *id)
-                    .is_ok_and(|at| !batch[at].1);
-                Ok(sure || query.matches(member.body, floating))
-            })
-            .await?;
-        self.done = until;
+        let Answer {
+            members,
+            floating,
+            source,
+        } = self;
+        match source {
+            Source::Found(all, done) => {
+                let until = (*done + members.page_size()).min(all.len());
+                write_batch(tx, members, query, floating, &all[*done..until], w).await?;
+                *done = until;
+            }
+            Source::Listing(after) => {
+                let prefilter = query.filter.prefilter();
+                let (batch, last) =
+                    by_listing(tx, &members.bound, after.as_deref(), &prefilter).await?;
+                write_batch(tx, members, query, floating, &batch, w).await?;
+                *source = last.map_or(Source::Finished, |last| Source::Listing(Some(last)));
+            }
+            Source::Finished => {}
+        }
         Ok(())
     }
+}
+
+/// Writes those of some candidates, in the order of ids, that match.
+async fn write_batch(
+    tx: &mut Tx<'_>,
+    members: &Members,
+    query: &Query,
+    floating: &Zone,
+    batch: &[Candidate],
+    w: &mut Writer,
+) -> Result<()> {
+    let ids: Vec<ObjectId> = batch.iter().map(|(id, _)| *id).collect();
+    let ask = batch.iter().any(|(_, ask)| *ask);
+    members
+        .write_batch(tx, Batch::Ids(&ids), ask, w, |_, member| {
+            let sure = batch
+                .binary_search_by_key(&member.id, |(id, _)| *id)
+                .is_ok_and(|at| !batch[at].1);
+            Ok(sure || query.matches(member.body, floating))
+        })
+        .await
 }

@@ -484,3 +484,20 @@ async fn the_acl_method_changes_nothing() {
         "no-protected-ace-conflict"
     );
 }
+
+#[tokio::test]
+async fn nobody_asks_for_a_thousand_properties() {
+    let dav = Dav::new().await;
+    let many: String = (0..1001).map(|n| format!("<X:p{n}/>")).collect();
+    let body = propfind(&format!("<D:prop>{many}</D:prop>"));
+    dav.ok("PROPFIND", WORK, &[("Depth", "0")], &body, 400)
+        .await;
+    let body =
+        format!("<D:propertyupdate {NS}><D:set><D:prop>{many}</D:prop></D:set></D:propertyupdate>");
+    dav.ok("PROPPATCH", WORK, &[], &body, 400).await;
+    let many = many
+        .replace("<X:p", "<D:property name=\"p")
+        .replace("/>", "\"/>");
+    let body = format!("<D:expand-property {NS}>{many}</D:expand-property>");
+    dav.ok("REPORT", WORK, &[], &body, 400).await;
+}

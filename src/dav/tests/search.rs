@@ -47,6 +47,19 @@ async fn principal_property_search_rfc_3744_9_4() {
         let answer = dav.report(PEOPLE, "0", &search(prop, text)).await;
         assert_eq!(answer.hrefs(), want, "{prop} {text}");
     }
+    for (how, text, count) in [
+        ("equals", "ben", 1),
+        ("starts-with", "be", 2),
+        ("ends-with", "dict", 1),
+    ] {
+        let body = search("<D:displayname/>", text)
+            .replace("<D:match>", &format!("<D:match match-type=\"{how}\">"));
+        assert_eq!(
+            dav.report(PEOPLE, "0", &body).await.hrefs().len(),
+            count,
+            "{how}"
+        );
+    }
     dav.ok(
         "REPORT",
         PEOPLE,
