@@ -3,8 +3,8 @@
 
 use super::{Context, effects};
 use crate::model::{CalendarId, Member, Result, StoredObject};
-use crate::store::{meta, objects};
 use crate::store::occurrences::{self, Reindexed};
+use crate::store::{meta, objects};
 
 /// Indexes up to `limit` objects anew whose rows end sooner than they should. Says how many there were: fewer than
 /// `limit` means that all is done.
