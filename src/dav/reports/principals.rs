@@ -164,9 +164,9 @@ pub async fn token_search(call: Call, document: Element) -> Result<Response> {
         .map(|token| token.trimmed_text().to_lowercase())
         .filter(|token| !token.is_empty())
         .collect();
-    if tokens.is_empty() || tokens.len() > TESTS {
+    if tokens.len() > TESTS {
         return Err(Error::BadRequest(format!(
-            "a search has 1 to {TESTS} search-token"
+            "a search has {TESTS} search-token at most"
         )));
     }
     let wanted = match document.attr("context") {
@@ -176,7 +176,8 @@ pub async fn token_search(call: Call, document: Element) -> Result<Response> {
         _ => None,
     };
     let matches = |principal: &Principal| {
-        wanted.is_none_or(|kind| kind == principal.kind)
+        !tokens.is_empty()
+            && wanted.is_none_or(|kind| kind == principal.kind)
             && tokens.iter().all(|token| {
                 let name = [principal.display_name.as_str(), principal.name.as_str()];
                 name.into_iter()
