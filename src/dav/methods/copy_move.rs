@@ -6,7 +6,9 @@ use http::{HeaderValue, StatusCode, header};
 
 use super::put::{check_name, parent};
 use crate::dav::Call;
-use crate::model::{Door, Error, Origin, Path, Privilege, Privileges, Result, access};
+use crate::model::{
+    Bound, Door, Error, Guard, Origin, Path, Privilege, Privileges, Result, Writable, access,
+};
 use crate::objects::{self, Place, Transfer};
 use crate::wire::{ReplyBody, Response};
 
@@ -22,77 +24,95 @@ async fn run(call: Call, how: Transfer) -> Result<Response> {
     let Path::Object { name, slug, object } = call.path() else {
         return Err(Error::MethodNotAllowed);
     };
-    let destination = call
-        .request
-        .destination
-        .as_ref()
-        .ok_or_else(|| Error::BadRequest("header Destination is missing".into()))?;
-    let Path::Object {
-        name: to_home,
-        slug: to_slug,
-        object: to_object,
-    } = destination
-    else {
-        return Err(Error::forbidden(
-            "objects live in calendars: /dav/calendars/NAME/CALENDAR/OBJECT",
-        ));
-    };
-    check_name(to_object)?;
     let source = parent(&call, name, slug)
         .await
         .map_err(|_| Error::NotFound)?;
     let guard = call.guard(&source, object).await?;
-    let target = match (to_home == name, to_slug == slug) {
-        (true, true) => source.clone(),
-        _ => parent(&call, to_home, to_slug).await?,
-    };
-    // Which of bind and write-content the destination needs depends on what is there: both are asked for when it may be
-    // overwritten.
-    let needs = match call.request.overwrite {
-        true => Privileges::NONE
-            .with(Privilege::Bind)
-            .with(Privilege::WriteContent),
-        false => Privileges::NONE.with(Privilege::Bind),
-    };
-    let href = call.object_href(&target, to_object);
-    let to = Place {
-        cal: access::writable(target, call.who(), needs)?,
-        name: to_object.clone(),
-    };
-    let rules = call.rules();
-    let door = call.door(&rules);
-    let origin = Origin {
-        who: call.who().id,
-        door: Door::Caldav,
-    };
-    let overwrite = call.request.overwrite;
-    let created = match how {
-        Transfer::Copy => {
-            let from = Place {
-                cal: access::readable(source, call.who())?,
-                name: object.clone(),
-            };
-            objects::transfer(&door, how, from, to, overwrite, &guard, origin).await?
-        }
-        Transfer::Move => {
-            let needs = Privileges::NONE
-                .with(Privilege::Unbind)
-                .with(Privilege::Read);
-            let from = Place {
-                cal: access::writable(source, call.who(), needs)?,
-                name: object.clone(),
-            };
-            objects::transfer(&door, how, from, to, overwrite, &guard, origin).await?
-        }
-    };
+    let to = destination(&call, &source).await?;
+    let href = call.object_href(&to.cal, &to.name);
+    let from = (source, object.as_str());
+    let created = transfer(&call, how, from, to, &guard).await?;
     let mut response = Response::new(ReplyBody::Empty);
-    *response.status_mut() = if created {
-        StatusCode::CREATED
-    } else {
-        StatusCode::NO_CONTENT
-    };
-    if created && let Ok(location) = HeaderValue::try_from(href) {
+    if !created {
+        *response.status_mut() = StatusCode::NO_CONTENT;
+        return Ok(response);
+    }
+    *response.status_mut() = StatusCode::CREATED;
+    if let Ok(location) = HeaderValue::try_from(href) {
         response.headers_mut().insert(header::LOCATION, location);
     }
     Ok(response)
+}
+
+/// Where it goes. Which of bind and write-content that needs depends on what is there: both are asked for when it may
+/// be overwritten.
+async fn destination(call: &Call, source: &Bound) -> Result<Place<Writable<Bound>>> {
+    let path = call.request.destination.as_ref();
+    let path = path.ok_or_else(|| Error::BadRequest("header Destination is missing".into()))?;
+    let Path::Object { name, slug, object } = path else {
+        return Err(Error::forbidden(
+            "objects live in calendars: /dav/calendars/NAME/CALENDAR/OBJECT",
+        ));
+    };
+    check_name(object)?;
+    let same = *name == source.home_name && *slug == source.slug;
+    let calendar = match same {
+        true => source.clone(),
+        false => parent(call, name, slug).await?,
+    };
+    let bind = Privileges::NONE.with(Privilege::Bind);
+    let needs = match call.request.overwrite {
+        true => bind.with(Privilege::WriteContent),
+        false => bind,
+    };
+    Ok(Place {
+        cal: access::writable(calendar, call.who(), needs)?,
+        name: object.clone(),
+    })
+}
+
+/// A copy reads its source, a move takes it away. True when the destination was made.
+async fn transfer(
+    call: &Call,
+    how: Transfer,
+    (source, name): (Bound, &str),
+    to: Place<Writable<Bound>>,
+    guard: &Guard,
+) -> Result<bool> {
+    let (who, name) = (call.who(), name.to_owned());
+    let origin = Origin {
+        who: who.id,
+        door: Door::Caldav,
+    };
+    let (rules, overwrite) = (call.rules(), call.request.overwrite);
+    let door = call.door(&rules);
+    match how {
+        Transfer::Copy => {
+            let cal = access::readable(source, who)?;
+            objects::transfer(
+                &door,
+                how,
+                Place { cal, name },
+                to,
+                overwrite,
+                guard,
+                origin,
+            )
+            .await
+        }
+        Transfer::Move => {
+            let needs = Privileges::NONE.with(Privilege::Unbind);
+            let cal = access::writable(source, who, needs.with(Privilege::Read))?;
+            objects::transfer(
+                &door,
+                how,
+                Place { cal, name },
+                to,
+                overwrite,
+                guard,
+                origin,
+            )
+            .await
+        }
+    }
 }

@@ -61,26 +61,13 @@ pub async fn run(call: Call, document: &Element, ask: Ask) -> Result<Response> {
         .store
         .read(|tx| Box::pin(compare(tx, who, name, before.as_ref())))
         .await?;
+    check(&ask, &difference)?;
     let Difference {
         now,
         changed,
         removed,
-        replaced,
+        ..
     } = difference;
-    if replaced && ask.level == Level::Infinite {
-        // What was below the former calendar of that name is not known any more.
-        return Err(bad_token());
-    }
-    let too_many = ask.limit.is_some_and(|limit| match ask.level {
-        Level::One => removed.len() > limit,
-        Level::Infinite => true,
-    });
-    if too_many {
-        return Err(Error::precondition(
-            Precondition::NumberOfMatchesWithinLimits,
-            "a home is truncated at whole calendars, on level 1 only",
-        ));
-    }
     let object_plan = match ask.level {
         Level::One => None,
         Level::Infinite => Some(Arc::new(Plan::new(
@@ -116,6 +103,25 @@ pub async fn run(call: Call, document: &Element, ask: Ask) -> Result<Response> {
         objects: VecDeque::new(),
     };
     reply::stream(form, sync).await
+}
+
+/// Refuses what cannot be answered in parts, or at all.
+fn check(ask: &Ask, difference: &Difference) -> Result<()> {
+    if difference.replaced && ask.level == Level::Infinite {
+        // What was below the former calendar of that name is not known any more.
+        return Err(bad_token());
+    }
+    let too_many = ask.limit.is_some_and(|limit| match ask.level {
+        Level::One => difference.removed.len() > limit,
+        Level::Infinite => true,
+    });
+    match too_many {
+        true => Err(Error::precondition(
+            Precondition::NumberOfMatchesWithinLimits,
+            "a home is truncated at whole calendars, on level 1 only",
+        )),
+        false => Ok(()),
+    }
 }
 
 /// What happened in a home since a token.

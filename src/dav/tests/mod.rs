@@ -1,6 +1,7 @@
 //! Requests to the whole of `dav` over a real database: the RFCs' examples, then a case for each rule.
 
 mod changes;
+mod compliance;
 mod discovery;
 mod free_busy;
 mod objects;
