@@ -275,7 +275,9 @@ fn reads(c: &mut Criterion, runtime: &tokio::runtime::Runtime, world: &World) {
                     Ok(())
                 };
                 runtime
-                    .block_on(store.read(|tx| Box::pin(objects::by_ids(tx, work, &ids, true, each))))
+                    .block_on(
+                        store.read(|tx| Box::pin(objects::by_ids(tx, work, &ids, true, each))),
+                    )
                     .unwrap();
                 black_box(size)
             })

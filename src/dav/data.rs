@@ -1,5 +1,6 @@
 //! calendar-data in a report (RFC 4791 §9.6): the object as it is stored, or the part of it that is wanted.
 
+use crate::ical::charset::as_text;
 use crate::ical::object::Object;
 use crate::ical::prune::Retrieval;
 use crate::ical::query::FilterError;
@@ -52,24 +53,24 @@ impl CalendarData {
     pub fn write(&self, body: &[u8], w: &mut Writer, open: impl FnOnce(&mut Writer)) -> bool {
         if self.retrieval.is_whole() {
             open(w);
-            w.text_bytes(body);
+            w.text(&as_text(body));
             return true;
         }
         let Ok(tree) = Tree::parse(body, &Limits::default()) else {
             open(w);
-            w.text_bytes(body);
+            w.text(&as_text(body));
             return true;
         };
         let Ok(object) = Object::read(&tree) else {
             open(w);
-            w.text_bytes(body);
+            w.text(&as_text(body));
             return true;
         };
         let budget = Budget::new(Budget::STEPS, self.instances);
         match self.retrieval.apply(&object, &self.floating, &budget) {
             Ok(text) => {
                 open(w);
-                w.text_bytes(&text);
+                w.text(&as_text(&text));
                 true
             }
             Err(_) => false,

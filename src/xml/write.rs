@@ -144,15 +144,6 @@ impl Writer {
         self
     }
 
-    /// Characters from octets that should be UTF-8, such as a stored calendar object; what is not
-    /// becomes U+FFFD.
-    pub fn text_bytes(&mut self, text: &[u8]) -> &mut Self {
-        match std::str::from_utf8(text) {
-            Ok(text) => self.text(text),
-            Err(_) => self.text(&String::from_utf8_lossy(text)),
-        }
-    }
-
     /// `DAV:href` with a decoded path in the canonical spelling of [`href`].
     pub fn href(&mut self, path: &str) -> &mut Self {
         const HREF: Name = Name::dav("href");
@@ -344,9 +335,6 @@ mod tests {
         let mut w = Writer::fragment();
         w.element(&Name::plain("t"), "a\u{0}b\u{1F}c\u{FFFE}d\u{FEFF}e\r");
         assert_eq!(text(w), "<t>a\u{FFFD}b\u{FFFD}c\u{FFFD}d\u{FEFF}e&#13;</t>");
-        let mut w = Writer::fragment();
-        w.open(&Name::plain("t")).text_bytes(b"a\xFFb");
-        assert_eq!(text(w), "<t>a\u{FFFD}b</t>");
     }
 
     #[test]

@@ -58,7 +58,7 @@ impl Dav {
         method: &str,
         path: &str,
         headers: &[(&str, &str)],
-        body: &str,
+        body: impl AsRef<[u8]>,
     ) -> Answer {
         self.send_as(&self.who, method, path, headers, body).await
     }
@@ -69,13 +69,13 @@ impl Dav {
         method: &str,
         path: &str,
         headers: &[(&str, &str)],
-        body: &str,
+        body: impl AsRef<[u8]>,
     ) -> Answer {
         let mut request = http::Request::builder().method(method).uri(path);
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        let body = RequestBody::from_bytes(body.to_owned(), Peer::LOCAL);
+        let body = RequestBody::from_bytes(body.as_ref().to_vec(), Peer::LOCAL);
         let response =
             super::serve(&self.world.app, who.clone(), request.body(body).unwrap()).await;
         let (parts, body) = response.into_parts();
@@ -98,7 +98,7 @@ impl Dav {
         method: &str,
         path: &str,
         headers: &[(&str, &str)],
-        body: &str,
+        body: impl AsRef<[u8]>,
         status: u16,
     ) -> Answer {
         let answer = self.send(method, path, headers, body).await;
@@ -106,7 +106,7 @@ impl Dav {
         answer
     }
 
-    pub async fn put(&self, name: &str, ics: &str) -> Answer {
+    pub async fn put(&self, name: &str, ics: impl AsRef<[u8]>) -> Answer {
         self.send(
             "PUT",
             &format!("{WORK}{name}"),

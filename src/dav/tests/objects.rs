@@ -484,3 +484,23 @@ pub async fn share(dav: &Dav, to: &Who, level: i64) {
         .await
         .unwrap();
 }
+
+/// RFC 5545 §3.1 lets a fold lie inside a character. The bytes come back as they are; XML gets the whole character.
+#[tokio::test]
+async fn a_fold_inside_a_character_is_whole_in_calendar_data() {
+    let dav = Dav::new().await;
+    let text = event("a", 1);
+    let (head, tail) = text.split_at(text.find("UID:").unwrap());
+    let mut body = head.as_bytes().to_vec();
+    body.extend_from_slice(b"LOCATION:Caf\xc3\r\n \xa9\r\n");
+    body.extend_from_slice(tail.as_bytes());
+    assert_eq!(dav.put("a.ics", &body).await.status, 201);
+    let path = format!("{WORK}a.ics");
+    assert_eq!(dav.send("GET", &path, &[], "").await.body, body);
+    let asked = format!(
+        "<C:calendar-multiget {NS}><D:prop><C:calendar-data/></D:prop><D:href>{path}</D:href></C:calendar-multiget>"
+    );
+    let answer = dav.report(WORK, "1", &asked).await;
+    let data = answer.value(&path, "calendar-data").unwrap();
+    assert!(data.contains("LOCATION:Café\r\n"), "{data}");
+}
