@@ -44,16 +44,76 @@ pub struct RequestBody {
 }
 
 enum Source {
-    Wire(hyper::body::Incoming),
+    Wire(Wire),
     Memory(Bytes),
 }
 
+/// The most that is read of a body that nobody asked for, and for how long.
+const UNWANTED: u64 = 1 << 20;
+const UNWANTED_TIME: Duration = Duration::from_secs(10);
+
+/// A body on its way. hyper closes a connection whose request was answered without its body having been read: a client
+/// that sends the body after the head, and goes on after our 401 on the same connection, would find it closed. So a
+/// body that was not wanted is read and forgotten, if it is not long.
+struct Wire {
+    /// None once it is being forgotten.
+    body: Option<hyper::body::Incoming>,
+    /// `Expect: 100-continue`: the client sends nothing unless we read.
+    waits: bool,
+}
+
+impl Wire {
+    fn is_end_stream(&self) -> bool {
+        self.body.as_ref().is_none_or(Body::is_end_stream)
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        let body = self.body.as_ref();
+        body.map_or(SizeHint::with_exact(0), Body::size_hint)
+    }
+}
+
+impl Drop for Wire {
+    fn drop(&mut self) {
+        let short = self.size_hint().lower() <= UNWANTED;
+        if self.waits || self.is_end_stream() || !short {
+            return;
+        }
+        let Ok(runtime) = tokio::runtime::Handle::try_current() else {
+            return;
+        };
+        if let Some(body) = self.body.take() {
+            runtime.spawn(tokio::time::timeout(UNWANTED_TIME, forget(body)));
+        }
+    }
+}
+
+/// Reads what is left, up to [`UNWANTED`].
+async fn forget(mut body: hyper::body::Incoming) {
+    use http_body_util::BodyExt;
+    let mut left = UNWANTED;
+    while let Some(Ok(frame)) = body.frame().await {
+        let size = frame.data_ref().map_or(0, |data| data.len() as u64);
+        match left.checked_sub(size) {
+            Some(rest) => left = rest,
+            None => return,
+        }
+    }
+}
+
 impl RequestBody {
-    pub fn incoming(body: hyper::body::Incoming, peer: Peer, stall: Duration) -> RequestBody {
+    /// `waits`: the client asked whether to send it (`Expect: 100-continue`).
+    pub fn incoming(
+        body: hyper::body::Incoming,
+        peer: Peer,
+        stall: Duration,
+        waits: bool,
+    ) -> RequestBody {
+        let body = Some(body);
         RequestBody {
             peer,
             stall,
-            source: Source::Wire(body),
+            source: Source::Wire(Wire { body, waits }),
         }
     }
 
@@ -117,8 +177,11 @@ impl RequestBody {
 }
 
 /// The next non-empty data frame; trailers are passed over.
-async fn next_piece(body: &mut hyper::body::Incoming, stall: Duration) -> Result<Option<Bytes>> {
+async fn next_piece(wire: &mut Wire, stall: Duration) -> Result<Option<Bytes>> {
     use http_body_util::BodyExt;
+    let Some(body) = &mut wire.body else {
+        return Ok(None);
+    };
     loop {
         let frame = match tokio::time::timeout(stall, body.frame()).await {
             Err(_) => return Err(Error::bad("the request body stopped arriving")),
@@ -145,8 +208,11 @@ impl Body for RequestBody {
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         match &mut self.source {
             Source::Memory(bytes) => Poll::Ready(whole_frame(bytes)),
-            Source::Wire(incoming) => {
-                let frame = ready!(Pin::new(incoming).poll_frame(context));
+            Source::Wire(Wire { body: None, .. }) => Poll::Ready(None),
+            Source::Wire(Wire {
+                body: Some(body), ..
+            }) => {
+                let frame = ready!(Pin::new(body).poll_frame(context));
                 Poll::Ready(frame.map(|frame| frame.map_err(BoxError::from)))
             }
         }

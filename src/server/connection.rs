@@ -86,7 +86,8 @@ where
             let config = &server.app.config;
             let peer = origin.peer(request.headers(), config);
             let stall = config.limits.body_stall;
-            let request = request.map(|body| RequestBody::incoming(body, peer, stall));
+            let waits = request.headers().contains_key(http::header::EXPECT);
+            let request = request.map(|body| RequestBody::incoming(body, peer, stall, waits));
             let response = server.answer(request).await;
             drop(busy);
             Ok::<_, Infallible>(response)

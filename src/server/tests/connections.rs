@@ -104,25 +104,45 @@ async fn a_body_that_stops_arriving_is_given_up() {
     assert_eq!(status_line(&mut stream).await, "HTTP/1.1 400");
 }
 
+/// python-caldav does this: the body leaves after the head, and the next request takes the same connection.
+#[tokio::test]
+async fn a_body_that_nobody_read_does_not_end_the_connection() {
+    let listening = Listening::new(&[]).await;
+    let mut stream = listening.connect().await;
+    for _ in 0..3 {
+        let head = "PROPFIND /dav/ HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\n";
+        stream.write_all(head.as_bytes()).await.unwrap();
+        assert_eq!(status_line(&mut stream).await, "HTTP/1.1 401");
+        stream.write_all(&[b' '; 1000]).await.unwrap();
+        let rest = rest_of_answer(&mut stream).await;
+        assert!(!rest.contains("connection: close"), "{rest}");
+    }
+    assert!(
+        get(&mut stream, "/healthz")
+            .await
+            .starts_with("HTTP/1.1 200")
+    );
+}
+
+/// What follows the status: the head, and a body of the length that it says.
+async fn rest_of_answer<S: AsyncRead + Unpin>(stream: &mut S) -> String {
+    let mut head = String::new();
+    while !head.ends_with("\r\n\r\n") {
+        let byte = timeout(PATIENCE, stream.read_u8()).await.unwrap().unwrap();
+        head.push(char::from(byte));
+    }
+    let mut lines = head.lines();
+    let length = lines.find_map(|line| line.strip_prefix("content-length: "));
+    let mut body = vec![0; length.unwrap_or("0").parse().unwrap()];
+    stream.read_exact(&mut body).await.unwrap();
+    head + std::str::from_utf8(&body).unwrap()
+}
+
 /// Sends a GET and reads its answer, whose body has a length.
 async fn get<S: AsyncRead + AsyncWrite + Unpin>(stream: &mut S, path: &str) -> String {
     let request = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n");
     stream.write_all(request.as_bytes()).await.unwrap();
-    let mut answer = String::new();
-    loop {
-        let byte = timeout(PATIENCE, stream.read_u8()).await.unwrap().unwrap();
-        answer.push(char::from(byte));
-        if answer.ends_with("\r\n\r\n") {
-            break;
-        }
-    }
-    let length = answer
-        .lines()
-        .find_map(|line| line.strip_prefix("content-length: "))
-        .unwrap();
-    let mut body = vec![0; length.parse().unwrap()];
-    stream.read_exact(&mut body).await.unwrap();
-    answer + std::str::from_utf8(&body).unwrap()
+    rest_of_answer(stream).await
 }
 
 #[tokio::test]
