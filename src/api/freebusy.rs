@@ -8,7 +8,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::problem::Problem;
 use super::request::{Reply, Signed};
 use crate::app::freebusy::{BusyTimes, of_person};
-use crate::app::sessions::fields::FieldError;
+use crate::app::sessions::merge::FieldError;
 use crate::app::sessions::times::{print_instant, read_instant};
 use crate::app::{App, users};
 use crate::ical::busy::BusyKind;

@@ -5,7 +5,7 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::app::sessions::fields::FieldError;
+use crate::app::sessions::merge::FieldError;
 use crate::auth::CHALLENGE;
 use crate::model::{Error, Precondition};
 

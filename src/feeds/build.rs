@@ -1,24 +1,24 @@
 //! The body of a feed: which objects, told how, in which form.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use bytes::Bytes;
 
 use super::document::{Document, Fresh, Laid, Level, Look};
 use super::feed::Form;
 use super::json;
+use super::kept::Kept;
 use super::privacy::Reduction;
+use super::visit::{visit, visit_all};
 use crate::app::App;
-use crate::app::calendars::{Face, faces, zone, zone_name};
+use crate::app::calendars::{Face, faces, zone_name};
 use crate::app::feeds::{Open, Privacy};
 use crate::app::freebusy::of_calendars;
 use crate::app::sessions::author::{PRODID, utc};
 use crate::ical::busy::FreeBusy;
 use crate::ical::query::TimeRange;
-use crate::model::{Bound, Calendar, CalendarId, FeedId, ObjectId, Result};
+use crate::model::{CalendarId, Result};
 use crate::store::objects::{self, Change, MemberRef};
-use crate::store::occurrences as index;
 
 pub const DAY: i64 = 86_400;
 /// What `.ifb` and `.json` show where the feed has no window.
@@ -62,7 +62,7 @@ impl Plan {
 /// A body, and what the next one can be made of.
 pub struct Made {
     pub body: Bytes,
-    laid: Option<Laid>,
+    pub laid: Option<Laid>,
 }
 
 impl From<Vec<u8>> for Made {
@@ -203,63 +203,6 @@ async fn changes(
         .await
 }
 
-/// The last whole bodies of feeds, to make the next ones of.
-#[derive(Clone)]
-pub struct Kept(moka::sync::Cache<FeedId, Arc<Last>>);
-
-/// A body and the state that it was made from.
-struct Last {
-    laid: Laid,
-    calendars: Vec<(CalendarId, i64, String)>,
-}
-
-impl Last {
-    /// The number up to which the changes of a calendar are in it. `None`: its zone is another one now, or changes since
-    /// then have been forgotten.
-    fn seq_of(&self, calendar: &Calendar) -> Option<i64> {
-        let known = self.calendars.iter().find(|(id, ..)| *id == calendar.id);
-        let (_, seq, _) = known.filter(|(_, _, zone)| *zone == zone_name(calendar))?;
-        (*seq >= calendar.pruned_seq && *seq <= calendar.seq).then_some(*seq)
-    }
-}
-
-impl Default for Kept {
-    fn default() -> Kept {
-        const BYTES: u64 = 24 << 20;
-        let weigh =
-            |_: &FeedId, last: &Arc<Last>| u32::try_from(last.laid.weight()).unwrap_or(u32::MAX);
-        Kept(
-            moka::sync::Cache::builder()
-                .max_capacity(BYTES)
-                .weigher(weigh)
-                .build(),
-        )
-    }
-}
-
-impl Kept {
-    fn get(&self, open: &Open) -> Option<Arc<Last>> {
-        self.0.get(&open.feed.id)
-    }
-
-    /// Keeps what was made, if it shows exactly the state in `open`: whoever calls has looked again afterwards.
-    pub fn put(&self, open: &Open, made: Made) {
-        let Some(laid) = made.laid.filter(Laid::can_go_on) else {
-            return;
-        };
-        let state = |bound: &Bound| {
-            (
-                bound.calendar.id,
-                bound.calendar.seq,
-                zone_name(&bound.calendar),
-            )
-        };
-        let calendars = open.calendars.iter().map(state).collect();
-        self.0
-            .insert(open.feed.id, Arc::new(Last { laid, calendars }));
-    }
-}
-
 async fn free_busy(app: &App, open: &Open, plan: &Plan) -> Result<Vec<u8>> {
     let times = of_calendars(app, &open.calendars, plan.range()).await?;
     let answer = FreeBusy {
@@ -271,106 +214,6 @@ async fn free_busy(app: &App, open: &Open, plan: &Plan) -> Result<Vec<u8>> {
         lines: &[],
     };
     Ok(answer.write(&times.with_unknown()).into_bytes())
-}
-
-/// Every object of a calendar, or those with an instance in a window. Page by page, so that others get their turn.
-pub async fn visit(
-    app: &App,
-    bound: &Bound,
-    window: Option<(i64, i64)>,
-    each: &mut (dyn FnMut(&MemberRef<'_>) + Send),
-) -> Result<()> {
-    match window {
-        None => visit_all(app, bound, each).await,
-        Some(window) => visit_some(app, bound, window, each).await,
-    }
-}
-
-async fn visit_all(
-    app: &App,
-    bound: &Bound,
-    each: &mut (dyn FnMut(&MemberRef<'_>) + Send),
-) -> Result<()> {
-    const PAGE: i64 = 256;
-    let id = bound.calendar.id;
-    let mut after: Option<String> = None;
-    loop {
-        let last = app
-            .store
-            .peek(|tx| {
-                let (each, after) = (&mut *each, after.as_deref());
-                Box::pin(async move {
-                    let mut last = None;
-                    objects::page(tx, id, after, PAGE, true, |object| {
-                        each(&object);
-                        last = Some(object.name.to_string());
-                        Ok(())
-                    })
-                    .await?;
-                    Ok(last)
-                })
-            })
-            .await?;
-        match last {
-            Some(name) => after = Some(name),
-            None => return Ok(()),
-        }
-        tokio::task::yield_now().await;
-    }
-}
-
-async fn visit_some(
-    app: &App,
-    bound: &Bound,
-    (from, to): (i64, i64),
-    each: &mut (dyn FnMut(&MemberRef<'_>) + Send),
-) -> Result<()> {
-    let (id, zone) = (bound.calendar.id, &zone(&bound.calendar));
-    let range = TimeRange {
-        start: from,
-        end: to,
-    };
-    let mut ids: Vec<ObjectId> = app
-        .store
-        .read(|tx| {
-            Box::pin(async move {
-                let mut ids = index::unindexed(tx, id, from, to).await?;
-                index::in_range(tx, id, from, to, |one| {
-                    let at = |time: i64| {
-                        if one.row.local {
-                            zone.instant_of(time)
-                        } else {
-                            time
-                        }
-                    };
-                    if range.overlaps(at(one.row.starts), at(one.row.ends)) {
-                        ids.push(one.object);
-                    }
-                    Ok(())
-                })
-                .await?;
-                Ok(ids)
-            })
-        })
-        .await?;
-    ids.sort_unstable();
-    ids.dedup();
-    for some in ids.chunks(256) {
-        app.store
-            .peek(|tx| {
-                let each = &mut *each;
-                Box::pin(async move {
-                    objects::by_ids(tx, id, some, true, |object| {
-                        each(&object);
-                        Ok(())
-                    })
-                    .await
-                })
-            })
-            .await?;
-        tokio::task::yield_now().await;
-    }
-    Ok(())
 }
 
 /// The owner's view of the calendars.

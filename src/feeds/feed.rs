@@ -17,7 +17,7 @@ use super::http;
 use crate::app::App;
 use crate::app::feeds::{self, Open};
 use crate::app::profile::{self, Subscription};
-use crate::model::{Etag, Result};
+use crate::model::{Etag, FeedId, Result};
 
 /// What a feed can be fetched as.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -130,7 +130,7 @@ fn shown(app: &App, open: &Open, form: Form) -> Shown {
 
 async fn told(
     shared: &Shared,
-    mut open: Open,
+    open: Open,
     secret: &str,
     form: Form,
     head: bool,
@@ -138,90 +138,118 @@ async fn told(
 ) -> Result<Response<Body>> {
     let app = &shared.app;
     feeds::fetched(app, &open.feed, http::agent(headers));
-    let mut state = shown(app, &open, form);
-    let zipped_tag = format!("{}-gzip", state.tag);
-    let conditional = headers.contains_key(header::IF_NONE_MATCH);
-    if let Some(tag) = http::has_tag(headers, &[&state.tag, &zipped_tag]) {
+    let state = shown(app, &open, form);
+    if let Some(tag) = known(headers, &state) {
+        let nothing = Response::new(Body::empty());
         return Ok(dressed(
-            Response::new(Body::empty()),
+            nothing,
             StatusCode::NOT_MODIFIED,
-            tag,
+            &tag,
             state.modified,
             form,
         ));
     }
-    if !conditional && http::is_fresh(headers, state.modified) {
+    let feed = open.feed.id;
+    let (body, state) = match current(shared, open, secret, form, state).await? {
+        Current::Gone => return Ok(http::nothing()),
+        Current::Unsettled(body) => return Ok(reply(body, head, form)),
+        Current::Shows(body, state) => (body, state),
+    };
+    if body.len() < WORTH_GZIP || !http::takes_gzip(headers) {
+        let whole = reply(body, head, form);
         return Ok(dressed(
-            Response::new(Body::empty()),
-            StatusCode::NOT_MODIFIED,
+            whole,
+            StatusCode::OK,
             &state.tag,
             state.modified,
             form,
         ));
     }
-    let mut body = app.feeds.get(open.feed.id, form as u8, &state.tag);
-    let turn = match body {
-        Some(_) => None,
-        None => Some(app.feeds.turn(open.feed.id).await),
-    };
-    for _ in 0..3 {
-        body = body.or_else(|| app.feeds.get(open.feed.id, form as u8, &state.tag));
-        if body.is_some() {
-            break;
+    let zipped = zipped(app, feed, form, &state.tag, &body)?;
+    let mut reply = dressed(
+        reply(zipped, head, form),
+        StatusCode::OK,
+        &gzip_tag(&state.tag),
+        state.modified,
+        form,
+    );
+    reply
+        .headers_mut()
+        .insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+    Ok(reply)
+}
+
+fn gzip_tag(tag: &str) -> String {
+    format!("{tag}-gzip")
+}
+
+/// The tag by which the client has this state already, in either coding.
+fn known(headers: &HeaderMap, state: &Shown) -> Option<String> {
+    let zipped = gzip_tag(&state.tag);
+    if let Some(tag) = http::has_tag(headers, &[&state.tag, &zipped]) {
+        return Some(tag.to_string());
+    }
+    let by_date =
+        !headers.contains_key(header::IF_NONE_MATCH) && http::is_fresh(headers, state.modified);
+    by_date.then(|| state.tag.clone())
+}
+
+/// What a feed says now.
+enum Current {
+    Shows(Bytes, Shown),
+    /// It changes faster than it can be read: what was read last, good for once, without a tag.
+    Unsettled(Bytes),
+    /// It was revoked meanwhile.
+    Gone,
+}
+
+async fn current(
+    shared: &Shared,
+    mut open: Open,
+    secret: &str,
+    form: Form,
+    mut state: Shown,
+) -> Result<Current> {
+    const ATTEMPTS: usize = 4;
+    let app = &shared.app;
+    let kept = |tag: &str, open: &Open| app.feeds.get(open.feed.id, form as u8, tag);
+    if let Some(body) = kept(&state.tag, &open) {
+        return Ok(Current::Shows(body, state));
+    }
+    let _turn = app.feeds.turn(open.feed.id).await;
+    let mut last = Bytes::new();
+    for _ in 0..ATTEMPTS {
+        if let Some(body) = kept(&state.tag, &open) {
+            return Ok(Current::Shows(body, state));
         }
         let made = build::body(app, &open, form, &state.plan, &shared.kept).await?;
         // The calendars were read page by page: is this still the state that the tag names?
         let Some(again) = feeds::open(app, secret).await? else {
-            return Ok(http::nothing());
+            return Ok(Current::Gone);
         };
         let now = shown(app, &again, form);
         if now.tag == state.tag {
-            app.feeds
-                .put(open.feed.id, form as u8, &state.tag, &made.body);
-            body = Some(made.body.clone());
+            let body = made.body.clone();
+            app.feeds.put(open.feed.id, form as u8, &state.tag, &body);
             shared.kept.put(&again, made);
+            return Ok(Current::Shows(body, state));
         }
+        last = made.body;
         (open, state) = (again, now);
     }
-    drop(turn);
-    let Some(body) = body else {
-        // Changed faster than it can be read. What was read last is good enough for once.
-        let made = build::body(app, &open, form, &state.plan, &shared.kept).await?;
-        return Ok(reply(made.body, head, form));
-    };
-    let zip = body.len() >= WORTH_GZIP && http::takes_gzip(headers);
-    let (body, tag) = match zip {
-        true => (
-            zipped(app, &open, form, &state.tag, &body)?,
-            format!("{}-gzip", state.tag),
-        ),
-        false => (body, state.tag.clone()),
-    };
-    let mut reply = dressed(
-        reply(body, head, form),
-        StatusCode::OK,
-        &tag,
-        state.modified,
-        form,
-    );
-    if zip {
-        reply
-            .headers_mut()
-            .insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
-    }
-    Ok(reply)
+    Ok(Current::Unsettled(last))
 }
 
-fn zipped(app: &App, open: &Open, form: Form, tag: &str, body: &Bytes) -> Result<Bytes> {
+fn zipped(app: &App, feed: FeedId, form: Form, tag: &str, body: &Bytes) -> Result<Bytes> {
     const ZIPPED: u8 = 8;
     let key = form as u8 | ZIPPED;
-    if let Some(kept) = app.feeds.get(open.feed.id, key, tag) {
+    if let Some(kept) = app.feeds.get(feed, key, tag) {
         return Ok(kept);
     }
     let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::new(5));
     let zipped = encoder.write_all(body).and_then(|()| encoder.finish());
     let zipped: Bytes = zipped.map_err(crate::model::Error::internal)?.into();
-    app.feeds.put(open.feed.id, key, tag, &zipped);
+    app.feeds.put(feed, key, tag, &zipped);
     Ok(zipped)
 }
 

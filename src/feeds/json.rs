@@ -2,8 +2,9 @@
 
 use serde::Serialize;
 
-use super::build::{mask, visit};
+use super::build::mask;
 use super::privacy::BUSY;
+use super::visit::visit;
 use crate::app::App;
 use crate::app::calendars::zone;
 use crate::app::feeds::{Open, Privacy};

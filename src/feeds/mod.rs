@@ -11,9 +11,11 @@ mod feed;
 mod freebusy;
 mod http;
 mod json;
+mod kept;
 pub mod privacy;
 #[cfg(test)]
 mod tests;
+mod visit;
 
 use axum::Router;
 use axum::routing::any;
@@ -24,7 +26,7 @@ use crate::app::App;
 #[derive(Clone)]
 struct Shared {
     app: App,
-    kept: build::Kept,
+    kept: kept::Kept,
 }
 
 /// Everything under `/feeds/` and `/freebusy/`.
@@ -35,6 +37,6 @@ pub fn routes(app: App) -> Router {
         .fallback(|| async { http::nothing() })
         .with_state(Shared {
             app,
-            kept: build::Kept::default(),
+            kept: kept::Kept::default(),
         })
 }

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use icalendar::{Calendar, Component as _, Event, Property as NewProperty};
 
 use super::edit::{Editor, Owner};
-use super::fields::{FieldError, Fields};
+use super::fields::Fields;
+use super::merge::FieldError;
 use super::times::{self, Times, line};
 use super::view::{is_recurrence, unfolded, view};
 use crate::ical::rrule::civil;
@@ -175,7 +176,7 @@ pub fn with_zones(text: Vec<u8>) -> Result<Vec<u8>, Vec<FieldError>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::app::sessions::fields::read;
+    use crate::app::sessions::merge::read;
     use serde_json::json;
 
     const NOW: i64 = 1_795_000_000;

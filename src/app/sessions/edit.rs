@@ -1,7 +1,9 @@
 //! Changed fields written into a VEVENT: only the lines of those fields change, every other byte stays.
 
-use super::fields::{Attendee, Client, FieldError, Fields, Reminder};
-use super::times::{self, Times};
+use super::fields::{Attendee, Client, Fields, Reminder};
+use super::merge::FieldError;
+use super::shift;
+use super::times::Times;
 use super::view::{self, ACTIONS, ANSWERS, CLASSES, ROLES, word};
 use crate::ical::session::{CLIENT_TYPE, CONFIG_SCHEMA, MARK, STATUS};
 use crate::ical::tree::{Component, Property};
@@ -75,7 +77,7 @@ impl<'t> Editor<'_, 't> {
         self.attendees(&old.attendees, &new.attendees, patch);
         self.reminders(old, new, patch);
         self.status(old, new, patch);
-        let moved = times::write(self, old, new, patch)?;
+        let moved = shift::write(self, old, new, patch)?;
         let recurs = self.recurrence(old, new, patch);
         Ok(moved || recurs || old.status.properties().0 != new.status.properties().0)
     }

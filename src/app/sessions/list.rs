@@ -1,29 +1,24 @@
 //! Lists of sessions: all of them calendar by calendar, or those of a range in the order of time. Cursors, not offsets:
 //! a page goes on where the last one ended, whatever was written in between.
 
-use std::collections::{BTreeSet, HashMap};
-
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::fields::Status;
-use super::instance::{Found, of_rid, recurrence_id};
+use super::instance::{Found, recurrence_id};
+use super::merge::FieldError;
+use super::range::in_range;
 use super::times::Times;
-use super::{Fault, FieldError, Session, events, instance, session};
+use super::{Fault, Session, events, session};
 use crate::app::App;
 use crate::app::calendars::{self, zone};
-use crate::ical::expand::{Window, occurrences};
-use crate::ical::object::Object;
-use crate::ical::rrule::Budget;
 use crate::ical::session::MARK;
-use crate::ical::tree::{Limits, Tree};
-use crate::ical::zone::{Zone, Zones};
 use crate::model::access::Scopes;
-use crate::model::{Bound, CalendarKind, Error, ObjectId, Privilege, Result, StoredObject, Who};
+use crate::model::{Bound, CalendarKind, Error, Privilege, Result, StoredObject, Who};
+use crate::store;
 use crate::store::objects::MemberRef;
-use crate::store::{self, occurrences as index};
 
 /// What is asked for.
 #[derive(Clone, Debug, Default)]
@@ -49,7 +44,7 @@ pub struct Page {
 
 /// Where the next page begins, or what the last one ended with.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-enum Cursor {
+pub(super) enum Cursor {
     /// Calendar, name of the object to go on with, how many of its events were shown.
     Name(i64, String, usize),
     /// Start, object and original start of the last one that was shown.
@@ -57,7 +52,7 @@ enum Cursor {
 }
 
 impl Cursor {
-    fn print(&self) -> Option<String> {
+    pub(super) fn print(&self) -> Option<String> {
         serde_json::to_vec(self)
             .ok()
             .map(|json| URL_SAFE_NO_PAD.encode(json))
@@ -112,14 +107,14 @@ async fn in_question(app: &App, who: &Who, filter: &Filter) -> Result<Vec<Bound>
 }
 
 /// Is this text to be listed at all? A look for the mark, before anything is parsed.
-fn wanted(filter: &Filter, bound: &Bound, object: &MemberRef<'_>) -> bool {
+pub(super) fn wanted(filter: &Filter, bound: &Bound, object: &MemberRef<'_>) -> bool {
     object.component == "VEVENT"
         && (filter.calendar.is_some()
             || bound.calendar.kind == CalendarKind::Sessions
             || memchr::memmem::find(object.body, MARK.as_bytes()).is_some())
 }
 
-fn stored(bound: &Bound, object: &MemberRef<'_>) -> StoredObject {
+pub(super) fn stored(bound: &Bound, object: &MemberRef<'_>) -> StoredObject {
     StoredObject {
         calendar: bound.calendar.id,
         member: object.to_member(),
@@ -128,7 +123,7 @@ fn stored(bound: &Bound, object: &MemberRef<'_>) -> StoredObject {
 }
 
 impl Filter {
-    fn takes(&self, session: &Session) -> bool {
+    pub(super) fn takes(&self, session: &Session) -> bool {
         self.status.is_empty() || self.status.contains(&session.fields.status)
     }
 }
@@ -235,194 +230,6 @@ fn views(app: &App, bound: &Bound, object: &StoredObject) -> Result<Vec<Session>
         .iter()
         .map(|found| session(app, bound, object, &times, found))
         .collect())
-}
-
-/// An instance in a range: start, object, original start.
-type Place = (i64, i64, i64);
-
-async fn in_range(
-    app: &App,
-    filter: &Filter,
-    cursor: Option<Cursor>,
-    calendars: Vec<Bound>,
-) -> Result<Page, Fault> {
-    let (from, to) = (
-        filter.from.unwrap_or(i64::MIN),
-        filter.to.unwrap_or(i64::MAX),
-    );
-    if from >= to {
-        return Err(vec![FieldError::new("to", "must lie after from")].into());
-    }
-    let mut places: BTreeSet<(Place, usize)> = BTreeSet::new();
-    for (at, bound) in calendars.iter().enumerate() {
-        places.extend(
-            instances(app, bound, from, to)
-                .await?
-                .into_iter()
-                .map(|place| (place, at)),
-        );
-    }
-    let mut sessions = Vec::new();
-    let mut objects: HashMap<i64, Option<StoredObject>> = HashMap::new();
-    let mut last = None;
-    for (place, at) in places {
-        if matches!(cursor, Some(Cursor::Time(start, object, rid)) if place <= (start, object, rid))
-        {
-            continue;
-        }
-        let (bound, id) = (&calendars[at], place.1);
-        let object = match objects.entry(id) {
-            std::collections::hash_map::Entry::Occupied(there) => there.into_mut(),
-            std::collections::hash_map::Entry::Vacant(free) => {
-                free.insert(load(app, filter, bound, id).await?)
-            }
-        };
-        let Some(one) = object
-            .as_ref()
-            .map(|object| at_place(app, bound, object, place.2))
-            .transpose()?
-            .flatten()
-        else {
-            continue;
-        };
-        if !filter.takes(&one) {
-            continue;
-        }
-        if sessions.len() == filter.limit {
-            return Ok(Page {
-                sessions,
-                next_cursor: last,
-            });
-        }
-        last = Cursor::Time(place.0, place.1, place.2).print();
-        sessions.push(one);
-        if objects.len() > 512 {
-            objects.clear();
-        }
-    }
-    Ok(Page {
-        sessions,
-        next_cursor: None,
-    })
-}
-
-async fn load(app: &App, filter: &Filter, bound: &Bound, id: i64) -> Result<Option<StoredObject>> {
-    app.store
-        .peek(|tx| {
-            Box::pin(async move {
-                let mut found = None;
-                store::objects::by_ids(tx, bound.calendar.id, &[ObjectId(id)], true, |object| {
-                    if wanted(filter, bound, &object) {
-                        found = Some(stored(bound, &object));
-                    }
-                    Ok(())
-                })
-                .await?;
-                Ok(found)
-            })
-        })
-        .await
-}
-
-/// The instances of a calendar that overlap a range.
-async fn instances(app: &App, bound: &Bound, from: i64, to: i64) -> Result<Vec<Place>> {
-    let (calendar, budget) = (bound.calendar.clone(), app.instances());
-    app.store
-        .read(|tx| {
-            Box::pin(async move {
-                let zone = zone(&calendar);
-                let mut found = Vec::new();
-                let overlaps = |start: i64, end: i64| start < to && (end > from || start >= from);
-                index::in_range(tx, calendar.id, from, to, |one| {
-                    let at = |time: i64| {
-                        if one.row.local {
-                            zone.instant_of(time)
-                        } else {
-                            time
-                        }
-                    };
-                    let (start, end) = (at(one.row.starts), at(one.row.ends));
-                    if overlaps(start, end) {
-                        found.push((start, one.object.0, one.row.rid));
-                    }
-                    Ok(())
-                })
-                .await?;
-                let others = index::unindexed(tx, calendar.id, from, to).await?;
-                for ids in others.chunks(256) {
-                    store::objects::by_ids(tx, calendar.id, ids, true, |object| {
-                        expanded(&object, &zone, (from, to), budget, &mut found);
-                        Ok(())
-                    })
-                    .await?;
-                }
-                Ok(found)
-            })
-        })
-        .await
-}
-
-/// The instances of an object that the index does not have.
-fn expanded(
-    object: &MemberRef<'_>,
-    zone: &Zone,
-    (from, to): (i64, i64),
-    budget: u32,
-    found: &mut Vec<Place>,
-) {
-    if object.component != "VEVENT" {
-        return;
-    }
-    let Ok(tree) = Tree::parse(object.body, &Limits::default()) else {
-        return;
-    };
-    let Ok(read) = Object::read(&tree) else {
-        return;
-    };
-    let bounds = |at: i64, none: i64| Some(at).filter(|at| *at != none);
-    let window = Window {
-        from: bounds(from, i64::MIN),
-        to: bounds(to, i64::MAX),
-    };
-    let all = match occurrences(
-        &read,
-        &Zones::of(&tree),
-        window,
-        &Budget::new(Budget::STEPS, budget),
-    ) {
-        Ok(all) => all,
-        Err(exhausted) => exhausted.so_far,
-    };
-    for one in all {
-        let at = |time: i64| {
-            if one.local {
-                zone.instant_of(time)
-            } else {
-                time
-            }
-        };
-        let (start, end) = (at(one.start), at(one.end));
-        if start < to && (end > from || start >= from) {
-            found.push((start, object.id.0, one.rid));
-        }
-    }
-}
-
-/// The instance with this original start, if the object (still) has it.
-fn at_place(app: &App, bound: &Bound, object: &StoredObject, rid: i64) -> Result<Option<Session>> {
-    let tree = super::parse(&object.body)?;
-    let times = Times::of(&tree, zone(&bound.calendar));
-    let recurs = events(&tree)
-        .any(|e| recurrence_id(e).is_some() || e.properties().any(super::view::is_recurrence));
-    let found = match of_rid(&tree, &times, rid) {
-        Some(id) if recurs => instance::at(&tree, &times, &id),
-        _ => instance::find(&tree, &times, None),
-    };
-    match found {
-        Ok(found) => Ok(Some(session(app, bound, object, &times, &found))),
-        Err(Error::NotFound) => Ok(None),
-        Err(other) => Err(other),
-    }
 }
 
 #[cfg(test)]

@@ -7,11 +7,15 @@
 //! Left out until bridges exist: `sync` other than `false` changes nothing, and `calendar_synced` says so.
 
 pub mod author;
+mod change;
+mod create;
 pub mod edit;
 pub mod fields;
 mod instance;
 mod list;
-mod save;
+pub mod merge;
+mod range;
+mod shift;
 pub mod times;
 pub mod validate;
 pub mod view;
@@ -29,12 +33,14 @@ use crate::model::access::readable;
 use crate::model::{Bound, CalendarKind, Error, Path, Result, StoredObject, Who};
 use crate::store;
 use edit::Owner;
-use fields::{FieldError, Fields, Sync};
+use fields::{Fields, Sync};
 use instance::Found;
+use merge::FieldError;
 use times::{Times, print_instant};
 
+pub use change::{delete, patch};
+pub use create::{Created, create};
 pub use list::{Filter, Page, list};
-pub use save::{Created, create, delete, patch};
 
 /// A session, or one instance of a series.
 #[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]

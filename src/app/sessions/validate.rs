@@ -1,7 +1,8 @@
 //! What a program may put into a session's fields, checked before anything is written.
 
 use super::edit::Owner;
-use super::fields::{Action, FieldError, Fields};
+use super::fields::{Action, Fields};
+use super::merge::FieldError;
 use super::view::RECURRENCE;
 use crate::ical::rrule::Rule;
 use crate::ical::tree::{Limits, Tree};
@@ -136,7 +137,7 @@ fn recurrence_line(line: &str) -> Result<String, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::app::sessions::fields::read;
+    use crate::app::sessions::merge::read;
     use serde_json::json;
 
     fn wrong(fields: serde_json::Value) -> Vec<String> {

@@ -1,203 +1,31 @@
-//! Making, changing and removing sessions. All writes go through `objects`, the one door.
+//! Changing and removing sessions, whole ones or one instance of a series.
 
 use serde_json::{Map, Value};
 
-use super::author::{create as author, override_lines, stamp, with_zones};
+use super::author::{override_lines, stamp, with_zones};
+use super::create::{READ_ONLY, origin, split, target};
 use super::edit::{Editor, Owner};
-use super::fields::{self, FieldError, Fields};
+use super::fields::Fields;
 use super::instance::{self, Found};
-use super::times::{Times, line};
+use super::merge::{self, FieldError};
+use super::times::{Times, line, span_of};
 use super::validate::validate;
-use super::view::view;
 use super::{Fault, Key, Session, events, load, owner, parse, session, synced};
 use crate::app::App;
-use crate::app::calendars::{self, zone};
-use crate::app::import::object_name;
-use crate::ical::tree::Component;
+use crate::app::calendars::zone;
+use crate::ical::tree::{Component, Tree};
 use crate::ical::value::When;
 use crate::ical::write::Patch;
-use crate::model::access::writable;
+use crate::ical::zone::Zone;
+use crate::model::access::{readable, writable};
 use crate::model::object::Tags;
 use crate::model::{
-    Bound, Door, Error, Guard, Origin, Precondition, Privilege, Privileges, Result, StoredObject,
-    Who, Writable,
+    Bound, Error, Guard, Privilege, Privileges, Result, StoredObject, Who, Writable,
 };
 use crate::objects::{self, Draft, Place, Transfer};
-use crate::store;
 
-/// Names in a session's JSON that say something, but are not for programs to set.
-const READ_ONLY: [&str; 7] = [
-    "recurrence_id",
-    "sequence",
-    "created",
-    "updated",
-    "etag",
-    "href",
-    "calendar_synced",
-];
 /// A change is tried again when somebody else was quicker.
 const ATTEMPTS: usize = 4;
-
-/// A session that was made, or was there already, made by the same request.
-#[derive(Clone, Debug)]
-pub struct Created {
-    pub session: Session,
-    /// False: the request had been done before.
-    pub created: bool,
-}
-
-/// Makes a session from a JSON object. Asked again with the same UID and fields it answers the same session.
-///
-/// # Errors
-/// The wrong fields; `no-uid-conflict` when the UID belongs to another session.
-pub async fn create(
-    app: &App,
-    who: &Who,
-    object: &Map<String, Value>,
-    fallback_uid: &str,
-) -> Result<Created, Fault> {
-    let (uid, slug, object) = split(object)?;
-    let read_only: Vec<_> = READ_ONLY
-        .iter()
-        .filter(|name| object.contains_key(**name))
-        .collect();
-    if !read_only.is_empty() {
-        return Err(read_only
-            .into_iter()
-            .map(|name| FieldError::new(*name, "cannot be set"))
-            .collect::<Vec<_>>()
-            .into());
-    }
-    let mut fields = fields::read(&object)?;
-    let uid = uid.unwrap_or_else(|| fallback_uid.to_string());
-    let cal = target(app, who, slug.as_deref()).await?;
-    let owner = owner(app, &cal).await?;
-    validate(&mut fields, &owner)?;
-    let body = author(&uid, &fields, &owner, app.clock.now())?;
-    let (id, wanted) = (cal.calendar.id, uid.clone());
-    let there = app
-        .store
-        .peek(|tx| Box::pin(async move { store::objects::by_uid(tx, id, &wanted).await }))
-        .await?;
-    let key = Key {
-        uid: uid.clone(),
-        calendar: Some(cal.slug.clone()),
-        occurrence: None,
-    };
-    if there.is_none() {
-        let draft = Draft {
-            name: object_name(&uid),
-            body: body.clone().into(),
-        };
-        let guard = Guard {
-            if_none_match: Some(Tags::Any),
-            ..Guard::default()
-        };
-        match objects::put(&app.door(), &cal, draft, &guard, origin(who)).await {
-            Ok(_) => return finish(app, who, &key, &fields, true).await,
-            // Somebody was quicker, perhaps the same program on another connection.
-            Err(
-                Error::PreconditionFailed
-                | Error::Precondition {
-                    is: Precondition::NoUidConflict { .. },
-                    ..
-                },
-            ) => {}
-            Err(other) => return Err(other.into()),
-        }
-    }
-    if same(app, who, &key, &body).await? {
-        return finish(app, who, &key, &fields, false).await;
-    }
-    Err(Error::Conflict(format!("the UID {uid} belongs to another session")).into())
-}
-
-async fn finish(
-    app: &App,
-    who: &Who,
-    key: &Key,
-    fields: &Fields,
-    created: bool,
-) -> Result<Created, Fault> {
-    let mut session = super::get(app, who, key).await?;
-    session.calendar_synced = synced(&fields.sync);
-    Ok(Created { session, created })
-}
-
-/// Does the stored session say what this text says?
-async fn same(app: &App, who: &Who, key: &Key, body: &[u8]) -> Result<bool, Fault> {
-    let (bound, object) = match load(app, who, key).await {
-        Ok(found) => found,
-        Err(Error::NotFound) => return Ok(false),
-        Err(other) => return Err(other.into()),
-    };
-    let local = zone(&bound.calendar);
-    let fields = |text: &[u8]| -> Result<Option<Fields>> {
-        let tree = parse(text)?;
-        Ok(events(&tree)
-            .next()
-            .map(|event| view(event, &Times::of(&tree, local.clone()))))
-    };
-    Ok(fields(&object.body)? == fields(body)?)
-}
-
-/// UID and calendar of a request, and the rest.
-fn split(
-    object: &Map<String, Value>,
-) -> Result<(Option<String>, Option<String>, Map<String, Value>), Fault> {
-    let mut rest = object.clone();
-    let mut take = |name: &str| match rest.remove(name) {
-        None | Some(Value::Null) => Ok(None),
-        Some(Value::String(text)) if is_name(&text) => Ok(Some(text)),
-        Some(_) => Err(vec![FieldError::new(
-            name,
-            "must be a text of 1 to 255 characters",
-        )]),
-    };
-    let (uid, calendar) = (take("uid")?, take("calendar")?);
-    Ok((uid, calendar, rest))
-}
-
-fn is_name(text: &str) -> bool {
-    (1..=255).contains(&text.chars().count()) && !text.chars().any(char::is_control)
-}
-
-/// The calendar for a new session: the one named, else the sessions calendar.
-async fn target(app: &App, who: &Who, slug: Option<&str>) -> Result<Writable<Bound>, Fault> {
-    let bound = match slug {
-        Some(slug) => match calendars::find(app, who, &who.name, slug).await {
-            Err(Error::NotFound) => {
-                return Err(vec![FieldError::new("calendar", "there is no such calendar")].into());
-            }
-            found => found?,
-        },
-        None => {
-            let id = who.id;
-            let found = app
-                .store
-                .peek(|tx| Box::pin(store::calendars::sessions_calendar(tx, id)))
-                .await?;
-            found.ok_or_else(|| {
-                vec![FieldError::new(
-                    "calendar",
-                    "you have no sessions calendar: name one",
-                )]
-            })?
-        }
-    };
-    let needs = Privileges::NONE
-        .with(Privilege::Bind)
-        .with(Privilege::WriteContent);
-    Ok(writable(bound, who, needs)?)
-}
-
-fn origin(who: &Who) -> Origin {
-    Origin {
-        who: who.id,
-        door: Door::Api,
-    }
-}
-
 /// Changes a session or one instance by a merge patch (RFC 7396). Lines of fields that stay the same stay as they are.
 ///
 /// # Errors
@@ -346,11 +174,11 @@ fn merged(now: &Session, change: &Map<String, Value>, owner: &Owner) -> Result<F
         return Err(wrong.into());
     }
     let mut target = serde_json::to_value(&now.fields).map_err(Error::internal)?;
-    fields::merge(&mut target, &Value::Object(change));
+    merge::merge(&mut target, &Value::Object(change));
     let Value::Object(target) = target else {
         return Err(Error::internal("a session is not an object").into());
     };
-    let mut fields = fields::read(&target)?;
+    let mut fields = merge::read(&target)?;
     validate(&mut fields, owner)?;
     if now.recurrence_id.is_some() && !fields.recurrence.is_empty() {
         return Err(vec![FieldError::new(
@@ -368,7 +196,7 @@ fn merged(now: &Session, change: &Map<String, Value>, owner: &Owner) -> Result<F
 )]
 fn written<'t>(
     times: &Times<'t>,
-    tree: &'t crate::ical::tree::Tree<'t>,
+    tree: &'t Tree<'t>,
     event: Component<'t>,
     old: &Fields,
     new: &Fields,
@@ -389,7 +217,7 @@ fn written<'t>(
 }
 
 /// The text with an override for an instance that has none.
-fn with_override(tree: &crate::ical::tree::Tree<'_>, found: &Found<'_>) -> Vec<u8> {
+fn with_override(tree: &Tree<'_>, found: &Found<'_>) -> Vec<u8> {
     let mut patch = Patch::new(tree);
     if let (Some(span), Some(parent)) = (&found.virtual_span, found.event.parent()) {
         let lines = override_lines(found.event, &span.start, Some(&span.end));
@@ -443,16 +271,11 @@ pub async fn delete(app: &App, who: &Who, key: &Key, guard: &Guard) -> Result<()
 
 /// Who may not even read it is not told whether its tag is right.
 fn readable_first(bound: &Bound, who: &Who) -> Result<()> {
-    crate::model::access::readable(bound.clone(), who).map(drop)
+    readable(bound.clone(), who).map(drop)
 }
 
 /// The text without one instance; `None`: nothing is left of it.
-fn without(
-    local: &crate::ical::zone::Zone,
-    body: &[u8],
-    key: &Key,
-    now: i64,
-) -> Result<Option<Vec<u8>>, Fault> {
+fn without(local: &Zone, body: &[u8], key: &Key, now: i64) -> Result<Option<Vec<u8>>, Fault> {
     let tree = parse(body)?;
     let times = Times::of(&tree, local.clone());
     let found = instance::find(&tree, &times, key.occurrence.as_deref())?;
@@ -475,7 +298,7 @@ fn without(
 
 /// An instance's original start in the form of DTSTART, as EXDATE must have it.
 fn exception(master: Component<'_>, id: &When, times: &Times<'_>) -> When {
-    match super::times::span_of(master) {
+    match span_of(master) {
         Some(span) if !id.is_date() => {
             let zone = times.zone(&span.start);
             span.start.with_civil(zone.to_civil(times.instant(id)))
