@@ -2,7 +2,8 @@
 //! door checks again under its lock.
 
 use super::Call;
-use super::conditions::State;
+use super::conditions::{State, Verdict};
+use super::export;
 use super::resource::Place;
 use super::tokens;
 use crate::model::object::Tags;
@@ -71,6 +72,19 @@ impl Call {
                 })
             })
             .await
+    }
+
+    /// `If-Match` and `If-Unmodified-Since` on a calendar, by the tag that its export has.
+    pub fn check_calendar(&self, bound: &Bound) -> Result<()> {
+        let calendar = &bound.calendar;
+        let verdict = self
+            .request
+            .conditions
+            .read(&export::tag(calendar), calendar.modified);
+        match verdict {
+            Verdict::Failed => Err(Error::PreconditionFailed),
+            Verdict::Go | Verdict::NotModified => Ok(()),
+        }
     }
 
     /// The conditions of a write on the object `name`. What the door cannot check by itself (`If`, dates) is checked here,

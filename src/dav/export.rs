@@ -10,9 +10,14 @@ use crate::app::App;
 use crate::app::sessions::author::PRODID;
 use crate::ical::join::Join;
 use crate::ical::write::content_line;
-use crate::model::{Bound, Readable, Result};
+use crate::model::{Bound, Calendar, Readable, Result};
 use crate::store::objects;
 use crate::wire::{BoxError, ReplyBody};
+
+/// The export's entity tag. It covers members and properties, since the calendar's name is in the file.
+pub fn tag(calendar: &Calendar) -> String {
+    format!("{}-{}-{}", calendar.id, calendar.seq, calendar.props_seq)
+}
 
 /// What is still to be sent.
 struct Export {

@@ -109,9 +109,11 @@ fn applied(response: &mut Response, form: Form) {
         (false, true) => "depth-noroot",
         (true, true) => "return=minimal, depth-noroot",
     };
-    response
-        .headers_mut()
-        .insert("preference-applied", HeaderValue::from_static(value));
+    let headers = response.headers_mut();
+    headers.insert("preference-applied", HeaderValue::from_static(value));
+    headers
+        .entry(header::VARY)
+        .or_insert(HeaderValue::from_static("Prefer, Brief"));
 }
 
 /// An answer of which a part was sent.

@@ -124,9 +124,7 @@ pub fn view_of(object: &StoredObject) -> ObjectView<'_> {
 /// # Errors
 /// `NotFound` when there is none that the person may know of.
 pub async fn load(tx: &mut Tx<'_>, who: &Who, path: &Path) -> Result<Resource> {
-    if !who.scopes.has(access::Scopes::READ) {
-        return Err(Error::forbidden("this token lacks the scope read"));
-    }
+    may_read(who)?;
     Ok(match path {
         Path::Root => Resource::Root,
         Path::Principals => Resource::Principals,
@@ -204,27 +202,46 @@ pub async fn calendar(
     access::readable(bound, who)
 }
 
+/// Whether this credential may change anything at all.
+pub fn may_write(who: &Who) -> Result<()> {
+    match who.scopes.has(access::Scopes::WRITE) {
+        true => Ok(()),
+        false => Err(Error::forbidden("this token lacks the scope write")),
+    }
+}
+
+/// Whether it may read.
+fn may_read(who: &Who) -> Result<()> {
+    match who.scopes.has(access::Scopes::READ) {
+        true => Ok(()),
+        false => Err(Error::forbidden("this token lacks the scope read")),
+    }
+}
+
 /// Reading needs DAV:read; who may see nothing is told that nothing is there.
 pub fn demand_read(who: &Who, may: Privileges) -> Result<()> {
     if may == Privileges::NONE {
         return Err(Error::NotFound);
     }
-    if !who.scopes.has(access::Scopes::READ) {
-        return Err(Error::forbidden("this token lacks the scope read"));
-    }
+    may_read(who)?;
     demand(may, Privilege::Read)
 }
 
 /// Refuses what needs a privilege that the person does not have on this resource.
 pub fn demand(may: Privileges, needs: Privilege) -> Result<()> {
-    if may.has(needs) {
-        return Ok(());
+    match may.has(needs) {
+        true => Ok(()),
+        false => Err(lacking(needs)),
     }
+}
+
+/// RFC 3744 §7.1.1: which privilege is missing.
+pub fn lacking(needs: Privilege) -> Error {
     let needs = Privileges::NONE.with(needs);
-    Err(Error::precondition(
+    Error::precondition(
         Precondition::NeedPrivileges { needs },
         "you may not do this here",
-    ))
+    )
 }
 
 /// Loads what `needs` says beside the resource: one query a need.

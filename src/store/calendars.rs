@@ -264,6 +264,27 @@ async fn insert_binding(
     tx.execute(back, &args![home, slug]).await.map(drop)
 }
 
+/// Gives a calendar another slug in a home. For sync the old address goes away and the calendar changes.
+///
+/// # Errors
+/// `NotFound` when nothing is bound at `from`, the precondition `resource-must-be-null` when `to` is taken.
+pub async fn rename(
+    tx: &mut Tx<'_>,
+    home: PrincipalId,
+    from: &str,
+    to: &str,
+    now: i64,
+) -> Result<()> {
+    let statement = sql!("select calendar_id from binding where home_id = $1 and slug = $2");
+    let id = tx
+        .one(statement, &args![home, from], |row| row.int(0))
+        .await?;
+    let id = CalendarId(id.ok_or(Error::NotFound)?);
+    unbind(tx, home, from).await?;
+    bind(tx, home, to, id).await?;
+    touch_props(tx, id, now).await
+}
+
 /// Unbinds a calendar from a home. When that is its owner's, it goes to the trash and disappears from every home.
 ///
 /// # Errors

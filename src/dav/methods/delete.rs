@@ -3,11 +3,9 @@
 use http::StatusCode;
 
 use super::put::parent;
-use crate::dav::Call;
 use crate::dav::request::Depth;
-use crate::model::{
-    Door, Error, Origin, Path, Precondition, Privilege, Privileges, Result, access,
-};
+use crate::dav::{Call, resource};
+use crate::model::{Door, Error, Origin, Path, Privilege, Privileges, Result, access};
 use crate::objects;
 use crate::store::calendars;
 use crate::wire::{ReplyBody, Response};
@@ -52,16 +50,11 @@ async fn remove_calendar(call: &Call, home: &str, slug: &str) -> Result<()> {
     }
     let bound = parent(call, home, slug).await.map_err(missing)?;
     call.check_if().await?;
+    call.check_calendar(&bound)?;
     let who = call.who();
-    if !who.scopes.has(access::Scopes::WRITE) {
-        return Err(Error::forbidden("this token lacks the scope write"));
-    }
+    resource::may_write(who)?;
     if bound.home != who.id {
-        let needs = Privileges::NONE.with(Privilege::Unbind);
-        return Err(Error::precondition(
-            Precondition::NeedPrivileges { needs },
-            "this is not your home",
-        ));
+        return Err(resource::lacking(Privilege::Unbind));
     }
     let (home, slug, now) = (bound.home, bound.slug, call.app.clock.now());
     call.app

@@ -72,7 +72,7 @@ fn put_validators(headers: &mut HeaderMap, etag: &str, modified: i64) {
     }
 }
 
-/// The whole calendar. Its tag covers members and properties, since its name is in the file.
+/// The whole calendar.
 async fn export(call: &Call, home: &str, slug: &str) -> Result<Response> {
     let who = call.who();
     let bound = call
@@ -81,7 +81,7 @@ async fn export(call: &Call, home: &str, slug: &str) -> Result<Response> {
         .peek(|tx| Box::pin(resource::calendar(tx, who, home, slug)))
         .await?;
     let calendar = &bound.calendar;
-    let tag = format!("{}-{}-{}", calendar.id, calendar.seq, calendar.props_seq);
+    let tag = export::tag(calendar);
     let modified = calendar.modified;
     let status = match call.request.conditions.read(&tag, modified) {
         Verdict::Failed => return Err(Error::PreconditionFailed),

@@ -9,11 +9,11 @@ use crate::app::calendars::check_slug;
 use crate::dav::live::{self, component_set};
 use crate::dav::names::{cal, dav};
 use crate::dav::update::{self, Instruction, Judged};
-use crate::dav::{Call, error, reply};
+use crate::dav::{Call, error, reply, resource};
 use crate::model::calendar::RESERVED_SLUGS;
 use crate::model::{
     CalendarKind, ComponentSet, Error, Path, Precondition, PrincipalId, Privilege, Privileges,
-    Result, access,
+    Result,
 };
 use crate::store::calendars::{self, NewCalendar};
 use crate::store::principals;
@@ -103,9 +103,7 @@ async fn place(call: &Call, mkcalendar: bool) -> Result<(PrincipalId, String)> {
     };
     check_slug(slug)?;
     let who = call.who();
-    if !who.scopes.has(access::Scopes::WRITE) {
-        return Err(Error::forbidden("this token lacks the scope write"));
-    }
+    resource::may_write(who)?;
     let (home, there) = call
         .app
         .store
@@ -124,13 +122,7 @@ async fn place(call: &Call, mkcalendar: bool) -> Result<(PrincipalId, String)> {
         None if *name == who.name => Err(Error::Conflict("there is no such home".into())),
         None => Err(Error::NotFound),
         Some(_) if there.is_some() => Err(taken()),
-        Some(home) if home.id != who.id => {
-            let needs = Privileges::NONE.with(Privilege::Bind);
-            Err(Error::precondition(
-                Precondition::NeedPrivileges { needs },
-                "this is not your home",
-            ))
-        }
+        Some(home) if home.id != who.id => Err(resource::lacking(Privilege::Bind)),
         Some(home) => Ok((home.id, slug.clone())),
     }
 }

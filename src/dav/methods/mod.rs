@@ -62,7 +62,7 @@ pub static METHODS: &[Method] = &[
     method!("POST", On::CALENDAR, Object, post::run),
     method!("DELETE", CONTENT, Xml, delete::run),
     method!("COPY", MEMBERS, Xml, copy_move::copy),
-    method!("MOVE", MEMBERS, Xml, copy_move::rename),
+    method!("MOVE", CONTENT, Xml, copy_move::rename),
     method!("MKCALENDAR", On::CALENDAR, Xml, mkcol::mkcalendar),
     method!("MKCOL", On::CALENDAR, Xml, mkcol::mkcol),
     method!("PROPFIND", On::ALL, Xml, propfind::run),

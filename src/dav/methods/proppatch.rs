@@ -5,7 +5,7 @@ use http::{HeaderValue, StatusCode};
 use crate::dav::names::dav;
 use crate::dav::resource::{self, Resource};
 use crate::dav::{Call, reply, update};
-use crate::model::{Error, Precondition, Privilege, Privileges, Result, access};
+use crate::model::{Privilege, Result};
 use crate::wire::{ReplyBody, Response};
 
 pub async fn run(call: Call) -> Result<Response> {
@@ -69,17 +69,10 @@ async fn apply(
 /// a name of their own.
 fn target(call: &Call, found: &Resource, judged: &[update::Judged]) -> Result<update::Target> {
     let who = call.who();
-    if !who.scopes.has(access::Scopes::WRITE) {
-        return Err(Error::forbidden("this token lacks the scope write"));
-    }
+    resource::may_write(who)?;
     let node = found.node();
-    let (kind, id) = resource::owner(&node).ok_or_else(|| {
-        let needs = Privileges::NONE.with(Privilege::WriteProperties);
-        Error::precondition(
-            Precondition::NeedPrivileges { needs },
-            "nothing can be set here",
-        )
-    })?;
+    let (kind, id) =
+        resource::owner(&node).ok_or_else(|| resource::lacking(Privilege::WriteProperties))?;
     let own = match found {
         Resource::Calendar(bound) if bound.calendar.owner != who.id => Some(who.id),
         _ => None,

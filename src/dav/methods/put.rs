@@ -55,8 +55,7 @@ pub async fn parent(call: &Call, home: &str, slug: &str) -> Result<Bound> {
 
 /// RFC 4791 §5.3.2.1 supported-calendar-data. A body without a type is taken for what it has to be.
 pub fn check_media_type(call: &Call) -> Result<()> {
-    const LOOSE: [&str; 3] = [
-        "text/plain",
+    const LOOSE: [&str; 2] = [
         "application/octet-stream",
         "application/x-www-form-urlencoded",
     ];
