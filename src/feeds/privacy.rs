@@ -221,7 +221,7 @@ impl Writer<'_, '_> {
                 start: start.clone(),
             },
             Period::Lasting { duration, .. } => Period::Lasting {
-                duration: duration.clone(),
+                duration: *duration,
                 start: start.clone(),
             },
         };

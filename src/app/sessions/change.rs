@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::author::{override_lines, stamp, with_zones};
-use super::create::{READ_ONLY, origin, split, target};
+use super::create::{Parts, READ_ONLY, origin, split, target};
 use super::edit::{Editor, Owner};
 use super::fields::Fields;
 use super::instance::{self, Found};
@@ -37,7 +37,11 @@ pub async fn patch(
     change: &Map<String, Value>,
     guard: &Guard,
 ) -> Result<Session, Fault> {
-    let (uid, slug, change) = split(change)?;
+    let Parts {
+        uid,
+        calendar: slug,
+        fields: change,
+    } = split(change)?;
     if uid.is_some_and(|uid| uid != key.uid) {
         return Err(vec![FieldError::new("uid", "cannot be changed")].into());
     }

@@ -48,7 +48,11 @@ pub async fn create(
     object: &Map<String, Value>,
     fallback_uid: &str,
 ) -> Result<Created, Fault> {
-    let (uid, slug, object) = split(object)?;
+    let Parts {
+        uid,
+        calendar: slug,
+        fields: object,
+    } = split(object)?;
     let read_only: Vec<_> = READ_ONLY
         .iter()
         .filter(|name| object.contains_key(**name))
@@ -134,10 +138,15 @@ async fn same(app: &App, who: &Who, key: &Key, body: &[u8]) -> Result<bool, Faul
     Ok(fields(&object.body)? == fields(body)?)
 }
 
-/// UID and calendar of a request, and the rest.
-pub(super) fn split(
-    object: &Map<String, Value>,
-) -> Result<(Option<String>, Option<String>, Map<String, Value>), Fault> {
+/// A request, with what says which session it is about apart from its fields.
+pub(super) struct Parts {
+    pub uid: Option<String>,
+    /// The slug of a calendar.
+    pub calendar: Option<String>,
+    pub fields: Map<String, Value>,
+}
+
+pub(super) fn split(object: &Map<String, Value>) -> Result<Parts, Fault> {
     let mut rest = object.clone();
     let mut take = |name: &str| match rest.remove(name) {
         None | Some(Value::Null) => Ok(None),
@@ -148,7 +157,11 @@ pub(super) fn split(
         )]),
     };
     let (uid, calendar) = (take("uid")?, take("calendar")?);
-    Ok((uid, calendar, rest))
+    Ok(Parts {
+        uid,
+        calendar,
+        fields: rest,
+    })
 }
 
 fn is_name(text: &str) -> bool {

@@ -38,14 +38,12 @@ pub fn validate(fields: &mut Fields, owner: &Owner) -> Result<(), Vec<FieldError
             ));
         }
     }
-    if let Some(email) = fields
-        .client
-        .as_ref()
+    let client = fields.client.as_ref();
+    if client
         .and_then(|client| client.email.as_deref())
+        .is_some_and(|email| !is_address(email))
     {
-        if !is_address(email) {
-            wrong.push(FieldError::new("client.email", "not a mail address"));
-        }
+        wrong.push(FieldError::new("client.email", "not a mail address"));
     }
     if fields.conference.as_deref().is_some_and(|uri| !is_uri(uri)) {
         wrong.push(FieldError::new("conference", "not a URI"));
