@@ -1,4 +1,4 @@
-//! GET and HEAD: an object as it was stored (RFC 4791 §5.3.4), or a calendar as one iCalendar file.
+//! GET and HEAD: an object as it was stored (RFC 4791 §5.3.4), a calendar as one iCalendar file, elsewhere a hint.
 //!
 //! The object's answer is never content-coded, so its tag is strong; the export's is made of the calendar's numbers.
 
@@ -6,7 +6,7 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 
 use crate::dav::conditions::Verdict;
-use crate::dav::{Call, date, export, live, resource};
+use crate::dav::{Call, date, error, export, live, resource};
 use crate::model::{Error, Path, Result};
 use crate::store::objects;
 use crate::wire::{ReplyBody, Response};
@@ -15,8 +15,22 @@ pub async fn run(call: Call) -> Result<Response> {
     match call.path() {
         Path::Object { name, slug, object } => get_object(&call, name, slug, object).await,
         Path::Calendar { name, slug } => export(&call, name, slug).await,
-        _ => Err(Error::MethodNotAllowed),
+        path => about(&call, path).await,
     }
+}
+
+/// A word for the person who opens such an address in a browser; programs ask with PROPFIND.
+async fn about(call: &Call, path: &Path) -> Result<Response> {
+    let who = call.who();
+    call.app
+        .store
+        .read(|tx| Box::pin(resource::load(tx, who, path)))
+        .await?;
+    let text = format!(
+        "This is a CalDAV address. Give {} and your user name to a calendar program.\n",
+        call.app.url("/")
+    );
+    Ok(error::typed("text/plain; charset=utf-8", text.into()))
 }
 
 async fn get_object(call: &Call, home: &str, slug: &str, name: &str) -> Result<Response> {

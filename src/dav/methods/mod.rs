@@ -56,8 +56,8 @@ const WITH_RIGHTS: On = On::HOME.or(On::CALENDAR).or(On::OBJECT);
 
 pub static METHODS: &[Method] = &[
     method!("OPTIONS", On::ALL, Xml, options::run),
-    method!("GET", CONTENT, Xml, get::run),
-    method!("HEAD", CONTENT, Xml, get::run),
+    method!("GET", On::ALL, Xml, get::run),
+    method!("HEAD", On::ALL, Xml, get::run),
     method!("PUT", MEMBERS, Object, put::run),
     method!("POST", On::CALENDAR, Object, post::run),
     method!("DELETE", CONTENT, Xml, delete::run),
@@ -122,7 +122,7 @@ mod tests {
         );
         assert_eq!(
             allow("/dav/principals/a/"),
-            "OPTIONS, PROPFIND, PROPPATCH, REPORT"
+            "OPTIONS, GET, HEAD, PROPFIND, PROPPATCH, REPORT"
         );
         assert!(find("BREW").is_err());
     }

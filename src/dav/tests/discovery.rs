@@ -214,7 +214,7 @@ async fn methods_that_do_not_apply_are_405_with_allow() {
     let dav = Dav::new().await;
     for (method, path) in [
         ("PUT", WORK),
-        ("GET", ANNA),
+        ("DELETE", ANNA),
         ("BREW", WORK),
         ("MKCOL", WORK),
         ("POST", ANNA),
@@ -303,4 +303,14 @@ async fn everything_lives_below_the_prefix_of_the_public_address() {
         );
         assert!(answer.text().contains("/cal/dav/principals/anna/"));
     }
+}
+
+#[tokio::test]
+async fn who_opens_an_address_in_a_browser_is_told_what_it_is_for() {
+    let dav = Dav::new().await;
+    for path in ["/dav/", "/dav/principals/anna/", ANNA] {
+        let answer = dav.ok("GET", path, &[], "", 200).await;
+        assert!(answer.text().contains("CalDAV address"), "{path}");
+    }
+    dav.ok("GET", "/dav/calendars/nobody/", &[], "", 404).await;
 }
