@@ -72,8 +72,10 @@ pub struct Listed {
     /// One calendar: then all of its events are listed, also those that are no sessions.
     calendar: Option<String>,
     /// Those that end after this time. With `from` or `to` a series is listed instance by instance, in the order of time.
+    #[serde(alias = "start")]
     from: Option<String>,
     /// Those that begin before this time.
+    #[serde(alias = "end")]
     to: Option<String>,
     /// How many at most, up to 500; 50 when absent.
     limit: Option<usize>,

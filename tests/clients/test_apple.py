@@ -10,6 +10,7 @@ pytestmark = pytest.mark.skipif(shared() is None, reason="no shared requests bes
 #: (request, method, path, depth, statuses that the client goes on from). {u} is the user's name.
 HOME, CALENDAR, PRINCIPAL = "/dav/calendars/{u}/", "/dav/calendars/{u}/calendar/", "/dav/principals/{u}/"
 ANSWERED = {207}
+SET = {200, 207}  # 200 without a body: all set, and nothing more wanted (RFC 8144 §2.1)
 PATCHED = {200, 204, 207}  # RFC 8144 §2.2: the requests prefer a minimal answer
 ABSENT_TOO = {200, 207, 403, 404, 405, 501}  # what is not advertised may be refused, but never with a server error
 OSX = [
@@ -54,7 +55,8 @@ IOS = [
     ("poll_calendar_multiget", "REPORT", CALENDAR, 1, ANSWERED),
 ]
 HOLES = {"order": "7", "component_type": "VEVENT", "color": "FF2968FF", "name": "Made by Apple", "displayname": "Named",
-         "sync-token": "", "start-date": "20261101", "description": "Described", "timezone": "", "calendar_color": "#FF2968FF"}
+         "sync-token": "", "start-date": "20261101", "description": "Described", "timezone": "", "calendar_color": "#FF2968FF", "context": "attendee",
+         "searchTokens": "<C:search-token>made</C:search-token>"}
 
 
 def body_of(client, name, user):

@@ -26,7 +26,7 @@ def test_propfind_without_credentials_is_asked_for_basic(server, path):
 @pytest.mark.parametrize("path", PROBED)
 def test_propfind_with_credentials_names_the_principal(server, user, path):
     names = [(DAV, "current-user-principal"), (DAV, "principal-URL"), (DAV, "resourcetype")]
-    reply = server.http(user).propfind(path.format(user=user.user), *names, Content_Type="text/xml", Brief="t")
+    reply = server.http(user).propfind(path.format(user=user.user), *names, Brief="t")
     assert reply.status == 207
     found, _ = reply.responses()
     (values,) = found.values()

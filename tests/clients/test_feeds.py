@@ -67,7 +67,8 @@ def test_head_says_what_get_says(feed):
         assert head.headers.get(name) == get.headers.get(name), name
 
 
-def test_gzip_is_another_representation(feed):
+def test_gzip_is_another_representation(feed, calendar):
+    calendar.put("long.ics", event("long", "Long " * 500))
     one = feed()
     plain, packed = one.get(), one.get(Accept_Encoding="gzip")
     assert packed.headers["content-encoding"] == "gzip" and gzip.decompress(packed.body) == plain.body

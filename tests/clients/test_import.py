@@ -44,6 +44,7 @@ def test_every_uid_of_other_peoples_files_gets_a_verdict(server, user, calendar)
     told = verdicts(out)
     print(out[-2000:], err[-500:])
     assert len(told) >= wanted * 0.9
-    for path in paths:
-        assert path.name in out + err, f"{path.name}: no verdict"
+    for path in files(shared(), "valid", "quirky", "recurrence"):
+        empty = all(piece.obstacle == "no component" for piece in pieces(path))
+        assert empty or path.name in out + err, f"{path.name}: no verdict"
     assert not re.search(r"panicked|internal error", out + err)

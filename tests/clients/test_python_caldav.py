@@ -25,7 +25,7 @@ def work(principal):
 
 
 def test_the_bare_host_is_enough(principal, user):
-    assert {calendar.url.path.rstrip("/").split("/")[-1] for calendar in principal.calendars()} == {"calendar", "sessions"}
+    assert {calendar.url.path.rstrip("/").split("/")[-1] for calendar in principal.calendars()} >= {"calendar", "sessions"}
     assert f"mailto:{user.user}@example.org" in principal.calendar_user_address_set()
 
 
@@ -35,8 +35,9 @@ def test_a_calendar_is_made_renamed_coloured_and_deleted(principal, work):
     values = work.get_properties([dav.DisplayName(), ical.CalendarColor()])
     assert set(values.values()) == {"Renamed", "#FF8800FF"}
     assert "Renamed" in [calendar.get_display_name() for calendar in principal.calendars()]
+    before = len(principal.calendars())
     work.delete()
-    assert len(principal.calendars()) == 2
+    assert len(principal.calendars()) == before - 1
     again = principal.make_calendar(name="Work again", cal_id="work")
     assert again.get_display_name() == "Work again" and again.events() == []
 

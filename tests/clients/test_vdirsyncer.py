@@ -58,7 +58,7 @@ def pair(tmp_path, server, user):
 
 
 def test_discovery_from_the_bare_host_finds_all_calendars(pair):
-    assert sorted(path.name for path in (pair.folder / "files").iterdir()) == ["calendar", "sessions"]
+    assert {path.name for path in (pair.folder / "files").iterdir()} >= {"calendar", "sessions"}
 
 
 def test_a_folder_made_here_becomes_a_calendar_there(pair, server, user):

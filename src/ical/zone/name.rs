@@ -16,7 +16,8 @@ pub(super) fn iana(tzid: &str) -> Option<Zone> {
         return exact(tzid);
     };
     // The zone is the longest tail that is one; names have at most three parts.
-    let starts = global.rmatch_indices('/').map(|(at, _)| at + 1).take(3);
+    let inner = global.rmatch_indices('/').map(|(at, _)| at + 1);
+    let starts = inner.chain([0]).take(3);
     let mut tails: Vec<&str> = starts.map(|at| &global[at..]).collect();
     tails.reverse();
     tails.into_iter().find_map(exact)

@@ -39,6 +39,7 @@ fn what_tzids_mean_by_themselves() {
             "/mozilla.org/20050126_1/Europe/Berlin",
             Some("Europe/Berlin"),
         ),
+        ("/Europe/Berlin", Some("Europe/Berlin")),
         (
             "/freeassociation.sourceforge.net/Europe/Berlin",
             Some("Europe/Berlin"),
