@@ -3,6 +3,8 @@
 //!     cargo bench --bench store                                    SQLite, in the folder for temporary files
 //!     KALENDS_TEST_POSTGRES=… cargo bench --bench store            PostgreSQL
 
+#![expect(clippy::disallowed_methods, reason = "a bench asks the clock")]
+
 use std::hint::black_box;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};

@@ -26,6 +26,10 @@ impl std::ops::Deref for Fresh {
     }
 }
 
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the clock only tells runs of the tests apart"
+)]
 /// A name that no other test has, in this process or another one.
 fn unique() -> String {
     static NEXT: AtomicU64 = AtomicU64::new(0);
@@ -40,6 +44,10 @@ fn unique() -> String {
 }
 
 impl Fresh {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "what the tests run on is no setting of the program"
+    )]
     /// An empty database on the engine that the environment names.
     ///
     /// # Panics
