@@ -3,8 +3,9 @@
 use rusqlite::Connection;
 
 use super::postgres::Postgres;
-use super::sql::{Engine, Tx, args, sql};
+use super::sql::{args, sql};
 use super::sqlite;
+use super::tx::{Engine, Tx};
 use crate::model::{Error, Result};
 
 /// A script in both dialects; its number is its place, from 1.

@@ -28,6 +28,7 @@ mod postgres;
 mod schema;
 mod sqlite;
 mod tls;
+mod tx;
 mod writer;
 
 #[cfg(test)]
@@ -41,10 +42,10 @@ use futures_util::future::BoxFuture;
 
 pub use objects::{Change, Fetched, Head, MemberRef, ObjectRow};
 pub use occurrences::{Found, OccurrenceRow};
-pub use sql::Tx;
+pub use tx::Tx;
 
 use crate::model::{Error, Result};
-use sql::Engine;
+use tx::Engine;
 
 /// `sqlite:PATH` or `postgres://…`. Not shown in full: it may hold a password.
 #[derive(Clone, PartialEq, Eq)]
@@ -253,15 +254,6 @@ impl Store {
         if let Some(mut done) = done {
             // Ends with an error when the thread has dropped its side: that is what we wait for.
             let _ = tokio::time::timeout(Duration::from_secs(10), done.changed()).await;
-        }
-    }
-}
-
-impl Tx<'_> {
-    async fn end(&mut self, commit: bool) -> Result<()> {
-        match self.engine() {
-            Engine::Sqlite(_) => Ok(()),
-            Engine::Postgres(tx) => tx.end(commit).await,
         }
     }
 }

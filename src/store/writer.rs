@@ -12,8 +12,8 @@ use futures_util::future::BoxFuture;
 use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
 
-use super::sql::{Engine, Tx};
 use super::sqlite::LiteTx;
+use super::tx::{Engine, Tx};
 use crate::model::{Error, Result};
 
 /// Writes in one commit at most.
