@@ -6,6 +6,8 @@
 //! exists beyond the five predefined ones. Comments and processing instructions are dropped
 //! (RFC 4918 §4.3 does not list them among what a property value keeps).
 
+use std::borrow::Cow;
+
 use std::sync::Arc;
 
 use quick_xml::XmlVersion;
@@ -46,6 +48,8 @@ impl Default for Limits {
 /// Reads a document.
 pub fn read(bytes: &[u8], limits: &Limits) -> Result<Element, XmlError> {
     let text = decode(bytes, limits)?;
+    let is_utf16 = matches!(text, Cow::Owned(_));
+    let text = text.as_ref();
     let mut reader = NsReader::from_str(text);
     reader.config_mut().check_comments = true;
     let mut builder = Builder {
@@ -68,7 +72,7 @@ pub fn read(bytes: &[u8], limits: &Limits) -> Result<Element, XmlError> {
             Event::Text(chars) => builder.text(&chars.xml10_content(), &chars),
             Event::CData(chars) => builder.cdata(&chars.xml10_content()),
             Event::GeneralRef(reference) => builder.reference(&reference),
-            Event::Decl(decl) => declaration(&decl, before),
+            Event::Decl(decl) => declaration(&decl, before, is_utf16),
             Event::PI(pi) if pi.target().eq_ignore_ascii_case("xml") => {
                 Err(Fault::malformed("misplaced XML declaration"))
             }
@@ -83,8 +87,9 @@ pub fn read(bytes: &[u8], limits: &Limits) -> Result<Element, XmlError> {
     }
 }
 
-/// The bytes as text: within the limit, UTF-8, only characters that XML 1.0 §2.2 allows.
-fn decode<'a>(bytes: &'a [u8], limits: &Limits) -> Result<&'a str, XmlError> {
+/// The bytes as text: within the limit, UTF-8 (borrowed) or UTF-16 with a byte order mark, which RFC 4918 §19 asks for,
+/// and only characters that XML 1.0 §2.2 allows.
+fn decode<'a>(bytes: &'a [u8], limits: &Limits) -> Result<Cow<'a, str>, XmlError> {
     if bytes.len() > limits.bytes {
         let message = format!(
             "XML document too large: {} bytes, limit {}",
@@ -93,20 +98,36 @@ fn decode<'a>(bytes: &'a [u8], limits: &Limits) -> Result<&'a str, XmlError> {
         );
         return Err(Fault::new(XmlErrorKind::TooLarge, message).nowhere());
     }
-    if let [0xFE, 0xFF, ..] | [0xFF, 0xFE, ..] | [0, b'<', ..] | [b'<', 0, ..] = bytes {
-        return Err(
-            Fault::new(XmlErrorKind::Encoding, "UTF-16 is not accepted: send UTF-8").nowhere(),
-        );
-    }
-    let bytes = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes);
-    let text = std::str::from_utf8(bytes).map_err(|error| {
-        let place = String::from_utf8_lossy(&bytes[..error.valid_up_to()]);
-        Fault::new(XmlErrorKind::Encoding, "not valid UTF-8").at(&place, place.len())
-    })?;
-    match forbidden(text) {
-        Some(at) => Err(Fault::malformed("a character that XML does not allow").at(text, at)),
+    let text = match bytes {
+        [0xFE, 0xFF, rest @ ..] => Cow::Owned(utf16(rest, u16::from_be_bytes)?),
+        [0xFF, 0xFE, rest @ ..] => Cow::Owned(utf16(rest, u16::from_le_bytes)?),
+        [0, b'<', ..] | [b'<', 0, ..] => {
+            let message = "UTF-16 without a byte order mark is not accepted";
+            return Err(Fault::new(XmlErrorKind::Encoding, message).nowhere());
+        }
+        _ => Cow::Borrowed(utf8(bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes))?),
+    };
+    match forbidden(&text) {
+        Some(at) => Err(Fault::malformed("a character that XML does not allow").at(&text, at)),
         None => Ok(text),
     }
+}
+
+fn utf8(bytes: &[u8]) -> Result<&str, XmlError> {
+    std::str::from_utf8(bytes).map_err(|error| {
+        let place = String::from_utf8_lossy(&bytes[..error.valid_up_to()]);
+        Fault::new(XmlErrorKind::Encoding, "not valid UTF-8").at(&place, place.len())
+    })
+}
+
+fn utf16(bytes: &[u8], unit: fn([u8; 2]) -> u16) -> Result<String, XmlError> {
+    let invalid = || Fault::new(XmlErrorKind::Encoding, "not valid UTF-16").nowhere();
+    let (pairs, []) = bytes.as_chunks::<2>() else {
+        return Err(invalid());
+    };
+    char::decode_utf16(pairs.iter().map(|pair| unit(*pair)))
+        .collect::<Result<String, _>>()
+        .map_err(|_| invalid())
 }
 
 /// Where the first character stands that XML 1.0 §2.2 forbids.
@@ -128,8 +149,8 @@ pub(super) fn is_xml_char(c: char) -> bool {
     matches!(c, '\t' | '\n' | '\r' | ' '..='\u{D7FF}' | '\u{E000}'..='\u{FFFD}' | '\u{10000}'..)
 }
 
-/// XML 1.0 §2.8: first in the document, a version 1.x, and for us UTF-8 or its subset.
-fn declaration(decl: &BytesDecl, position: usize) -> Result<(), Fault> {
+/// XML 1.0 §2.8: first in the document, a version 1.x, and the encoding that it is in.
+fn declaration(decl: &BytesDecl, position: usize, is_utf16: bool) -> Result<(), Fault> {
     if position != 0 {
         return Err(Fault::malformed("misplaced XML declaration"));
     }
@@ -140,9 +161,13 @@ fn declaration(decl: &BytesDecl, position: usize) -> Result<(), Fault> {
         .encoding()
         .transpose()
         .map_err(quick_xml::Error::from)?;
+    let accepted: &[&str] = match is_utf16 {
+        true => &["utf-16", "utf-16le", "utf-16be"],
+        false => &["utf-8", "utf8", "us-ascii"],
+    };
     match encoding {
         Some(name)
-            if !["utf-8", "utf8", "us-ascii"]
+            if !accepted
                 .iter()
                 .any(|known| name.eq_ignore_ascii_case(known)) =>
         {

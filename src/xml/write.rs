@@ -177,6 +177,13 @@ impl Writer {
         self.buf.is_empty()
     }
 
+    /// Takes back what was written since the document had `len` octets. No element may have been opened or closed since,
+    /// other than as a whole.
+    pub fn rewind(&mut self, len: usize) {
+        self.pending &= self.buf.len() <= len;
+        self.buf.truncate(len);
+    }
+
     /// Takes what is written so far, to be sent while the document goes on. The new buffer is as
     /// large as the old one was.
     pub fn take(&mut self) -> Vec<u8> {

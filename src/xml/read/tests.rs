@@ -133,18 +133,35 @@ fn entities_and_document_types_are_refused() {
 
 #[test]
 fn other_encodings_are_refused() {
-    let utf16: Vec<u8> = "\u{FEFF}<a/>"
+    let declared: Vec<u8> = "\u{FEFF}<?xml version='1.0' encoding='utf-8'?><a/>"
         .encode_utf16()
         .flat_map(u16::to_be_bytes)
         .collect();
     for bytes in [
-        utf16.as_slice(),
+        declared.as_slice(),
         b"<\0a\0/\0>\0",
+        b"\xFE\xFF\0<\0a\0/\0>\0",
+        b"\xFE\xFF\xD8\0\0<\0a\0/\0>",
         b"<a>\xE9</a>",
         b"<?xml version='1.0' encoding='iso-8859-1'?><a/>",
         b"<?xml version='1.0' encoding='UTF-16'?><a/>",
     ] {
         assert_eq!(refusal(bytes), Encoding, "{bytes:?}");
+    }
+}
+
+#[test]
+fn utf_16_with_a_byte_order_mark_is_read() {
+    for text in [
+        "\u{FEFF}<a>é\u{1F600}</a>",
+        "\u{FEFF}<?xml version='1.0' encoding='UTF-16'?><a>é\u{1F600}</a>",
+    ] {
+        let big: Vec<u8> = text.encode_utf16().flat_map(u16::to_be_bytes).collect();
+        let little: Vec<u8> = text.encode_utf16().flat_map(u16::to_le_bytes).collect();
+        for bytes in [big, little] {
+            let root = read(&bytes, &Limits::default()).unwrap();
+            assert_eq!(root.text(), "é\u{1F600}");
+        }
     }
 }
 
