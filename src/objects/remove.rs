@@ -21,14 +21,12 @@ pub async fn remove(
         .write(move |tx| {
             Box::pin(async move {
                 let seq = calendars::lock(tx, id, now).await?;
-                let head = objects::head(tx, id, &name).await?;
-                let state = head
-                    .as_ref()
-                    .map(|h| (&h.member.etag, h.member.schedule_tag.as_deref()));
-                if !guard.holds(state) {
+                // RFC 9110 §13.2.1: conditions are for what would succeed without them.
+                let head = objects::head(tx, id, &name).await?.ok_or(Error::NotFound)?;
+                let state = (&head.member.etag, head.member.schedule_tag.as_deref());
+                if !guard.holds(Some(state)) {
                     return Err(Error::PreconditionFailed);
                 }
-                let head = head.ok_or(Error::NotFound)?;
                 versions::keep(tx, head.member.id, "deleted", origin, now).await?;
                 objects::remove(tx, id, &head, seq, now).await
             })

@@ -6,7 +6,8 @@ use crate::model::{
     Bound, CalendarId, Error, Guard, Member, Origin, Result, StoredObject, Writable,
 };
 use crate::store::objects::{Head, Move};
-use crate::store::{Tx, calendars, objects, versions};
+use crate::store::properties::OwnerKind;
+use crate::store::{Tx, calendars, objects, properties, versions};
 
 /// What becomes of the source.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -95,20 +96,25 @@ impl Job {
             versions::keep(tx, old.member.id, "replaced", self.origin, self.now).await?;
         }
         match self.how {
-            Transfer::Copy => self.copy(tx, there.as_ref()).await?,
+            Transfer::Copy => self.copy(tx, &source, there.as_ref()).await?,
             Transfer::Move => self.move_there(tx, &source, there.as_ref()).await?,
         }
         Ok(there.is_none())
     }
 
-    async fn copy(&self, tx: &mut Tx<'_>, there: Option<&Head>) -> Result<()> {
+    /// RFC 4918 §9.8.2: dead properties go along, in place of those that were there.
+    async fn copy(&self, tx: &mut Tx<'_>, source: &Head, there: Option<&Head>) -> Result<()> {
         let to = self.to.calendar.id;
         let seq = calendars::lock(tx, to, self.now).await?;
         let row = self.effects.row(&self.name, &self.source.body);
-        match there {
-            Some(old) => objects::update(tx, to, old, seq, &row, self.now).await,
-            None => objects::insert(tx, to, seq, &row, self.now).await.map(drop),
-        }
+        let id = match there {
+            Some(old) => {
+                objects::update(tx, to, old, seq, &row, self.now).await?;
+                old.member.id
+            }
+            None => objects::insert(tx, to, seq, &row, self.now).await?,
+        };
+        properties::copy(tx, OwnerKind::Object, source.member.id.0, id.0).await
     }
 
     /// RFC 4918 §9.9: what is at the destination is deleted first.
