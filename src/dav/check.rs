@@ -3,9 +3,9 @@
 
 use super::Call;
 use super::conditions::{State, Verdict};
-use super::export;
 use super::resource::Place;
-use super::tokens;
+use super::view::Node;
+use super::{export, tokens};
 use crate::model::object::Tags;
 use crate::model::{Bound, Error, Guard, Member, Path, Result};
 use crate::store::{calendars, objects};
@@ -30,6 +30,26 @@ impl Call {
             }
         }
         Err(Error::PreconditionFailed)
+    }
+
+    /// RFC 9110 §13.1 for writes that do not go through the objects' door: properties, and a calendar's removal.
+    pub fn check_tags(&self, node: &Node) -> Result<()> {
+        let conditions = &self.request.conditions;
+        let verdict = match node {
+            Node::Object(_, object) => conditions.read(object.etag, object.modified),
+            Node::Calendar(bound) => {
+                conditions.read(&export::tag(&bound.calendar), bound.calendar.modified)
+            }
+            // No other resource has a tag.
+            _ if matches!(conditions.if_match, Some(Tags::List(_))) => Verdict::Failed,
+            _ => Verdict::Go,
+        };
+        // If-Modified-Since is for reads; If-None-Match that holds is a refusal here.
+        match verdict {
+            Verdict::NotModified if conditions.if_none_match.is_none() => Ok(()),
+            Verdict::Go => Ok(()),
+            Verdict::Failed | Verdict::NotModified => Err(Error::PreconditionFailed),
+        }
     }
 
     /// The resource that a list is tagged with.
@@ -72,19 +92,6 @@ impl Call {
                 })
             })
             .await
-    }
-
-    /// `If-Match` and `If-Unmodified-Since` on a calendar, by the tag that its export has.
-    pub fn check_calendar(&self, bound: &Bound) -> Result<()> {
-        let calendar = &bound.calendar;
-        let verdict = self
-            .request
-            .conditions
-            .read(&export::tag(calendar), calendar.modified);
-        match verdict {
-            Verdict::Failed => Err(Error::PreconditionFailed),
-            Verdict::Go | Verdict::NotModified => Ok(()),
-        }
     }
 
     /// The conditions of a write on the object `name`. What the door cannot check by itself (`If`, dates) is checked here,

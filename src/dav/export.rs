@@ -5,14 +5,18 @@ use http_body::Frame;
 use http_body_util::StreamBody;
 
 use super::Call;
+use super::names::dav;
 use super::reply::PAGE_WITH_BODIES;
+use super::view::is_clark;
 use crate::app::App;
 use crate::app::sessions::author::PRODID;
 use crate::ical::join::Join;
 use crate::ical::write::content_line;
 use crate::model::{Bound, Calendar, Readable, Result};
 use crate::store::objects;
+use crate::store::properties::{self, OwnerKind};
 use crate::wire::{BoxError, ReplyBody};
+use crate::xml;
 
 /// The export's entity tag. It covers members and properties, since the calendar's name is in the file.
 pub fn tag(calendar: &Calendar) -> String {
@@ -31,7 +35,8 @@ struct Export {
 
 pub async fn stream(call: &Call, bound: Readable<Bound>) -> Result<ReplyBody> {
     let mut out = Vec::new();
-    let name = content_line("X-WR-CALNAME", &[], &crate::ical::text::escape(&bound.slug));
+    let name = display_name(call, &bound).await?;
+    let name = content_line("X-WR-CALNAME", &[], &crate::ical::text::escape(&name));
     let join = Join::begin(
         &format!("VERSION:2.0\r\nPRODID:{PRODID}\r\n{name}"),
         &mut out,
@@ -50,6 +55,21 @@ pub async fn stream(call: &Call, bound: Readable<Bound>) -> Result<ReplyBody> {
     Ok(ReplyBody::stream(StreamBody::new(
         futures_util::stream::try_unfold(export, Export::step),
     )))
+}
+
+/// What the person calls the calendar.
+async fn display_name(call: &Call, bound: &Bound) -> Result<String> {
+    let (who, id) = (call.who().id, bound.calendar.id.0);
+    let stored = call
+        .app
+        .store
+        .peek(|tx| Box::pin(properties::get_all(tx, OwnerKind::Calendar, id, who)))
+        .await?;
+    let value = stored
+        .iter()
+        .find(|(name, _)| is_clark(name, &dav::DISPLAYNAME))
+        .and_then(|(_, value)| xml::read(value.as_bytes(), &xml::Limits::default()).ok());
+    Ok(value.map_or_else(|| bound.slug.clone(), |value| value.trimmed_text()))
 }
 
 impl Export {

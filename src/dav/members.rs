@@ -151,8 +151,7 @@ impl Members {
         }
     }
 
-    /// Writes one page of changes after `since`, none later than `until` (see `reports::sync`). The
-    /// number up to which everything was written, and how many there were.
+    /// Writes one page of changes after `since`, none later than `until` (see `reports::sync`).
     pub async fn write_changes(
         &self,
         tx: &mut Tx<'_>,
@@ -160,18 +159,27 @@ impl Members {
         since: i64,
         until: i64,
         limit: usize,
-    ) -> Result<(i64, usize)> {
+    ) -> Result<Written> {
         let id = self.bound.calendar.id;
         // What the store does not lend with a change is looked up for the page as a whole.
         let more = self.plan.needs.has(Needs::BODY.and(Needs::STORED));
-        let (mut last, mut count) = (since, 0);
+        let mut written = Written {
+            last: since,
+            count: 0,
+            more: false,
+        };
         let mut changed: Vec<String> = Vec::new();
-        objects::changed_since(tx, id, since, limit as i64, |change| {
+        // One more than is written: whether that was all.
+        objects::changed_since(tx, id, since, limit as i64 + 1, |change| {
             if change.seq() > until {
                 return Ok(());
             }
-            last = change.seq();
-            count += 1;
+            if written.count == limit {
+                written.more = true;
+                return Ok(());
+            }
+            written.last = change.seq();
+            written.count += 1;
             match change {
                 Change::Changed(member) if more => changed.push(member.name.to_owned()),
                 Change::Changed(member) => self.write(w, &member, &self.common),
@@ -185,8 +193,17 @@ impl Members {
             self.write_batch(tx, Batch::Names(&names), false, w, |_, _| Ok(true))
                 .await?;
         }
-        Ok((last, count))
+        Ok(written)
     }
+}
+
+/// A page of changes.
+pub struct Written {
+    /// The number up to which everything was written.
+    pub last: i64,
+    pub count: usize,
+    /// There are later ones.
+    pub more: bool,
 }
 
 async fn each<F>(

@@ -80,11 +80,20 @@ enum Slot {
     Data,
 }
 
+/// What became of a slot.
+enum Written<'s> {
+    There,
+    Missing(&'s Name),
+    Denied(&'s Name),
+}
+
 /// The properties of an answer for one kind of resource.
 pub struct Plan {
     slots: Vec<Slot>,
     /// Dead properties are listed too: allprop and propname.
     all_dead: bool,
+    /// Slots from here on were asked for by name: when they are missing the answer says so.
+    named_from: usize,
     names_only: bool,
     minimal: bool,
     pub needs: Needs,
@@ -97,6 +106,7 @@ impl Plan {
         let mut plan = Plan {
             slots: Vec::new(),
             all_dead: false,
+            named_from: 0,
             names_only: false,
             minimal,
             needs: Needs::NOTHING,
@@ -110,6 +120,7 @@ impl Plan {
                     .iter()
                     .filter(|prop| prop.in_allprop && prop.on.meets(kind))
                     .for_each(|prop| plan.live(prop));
+                plan.named_from = plan.slots.len();
                 for name in include {
                     if !plan.has(name) {
                         plan.add(name, kind);
@@ -123,6 +134,7 @@ impl Plan {
                     .iter()
                     .filter(|prop| prop.on.meets(kind))
                     .for_each(|prop| plan.live(prop));
+                plan.named_from = plan.slots.len();
             }
         }
         if plan.all_dead {
@@ -175,56 +187,75 @@ impl Plan {
         w.raw(END_RESPONSE);
     }
 
-    /// The propstats: what there is with 200, what is not with 404, what may not be seen with 403.
+    /// The propstats: what there is with 200, what is not with 404, what may not be seen with 403. RFC 8144 §2.1: a minimal
+    /// answer leaves out the second; without any there is one of 200, empty.
     pub fn write_propstats(&self, w: &mut Writer, view: &View) {
         let mut missing: Vec<&Name> = Vec::new();
         let mut denied: Vec<&Name> = Vec::new();
+        let start = w.len();
         w.raw("<D:propstat><D:prop>");
-        for slot in &self.slots {
-            match slot {
-                Slot::Live(prop)
-                    if prop
-                        .privilege
-                        .is_some_and(|needs| !view.privileges().has(needs)) =>
-                {
-                    denied.push(&prop.name);
-                }
-                Slot::Live(prop) => {
-                    if !self.write_live(prop, w, view) {
-                        missing.push(&prop.name);
-                    }
-                }
-                Slot::Dead(name) => match view.loaded.stored(name) {
-                    Some(value) => {
-                        w.raw(value);
-                    }
-                    None => missing.push(name),
-                },
-                Slot::Data => {
-                    let (Some(data), Some(object)) = (&self.data, view.object()) else {
-                        continue;
-                    };
-                    match data.write(object.body, w, |w| {
-                        w.open(&cal::CALENDAR_DATA);
-                    }) {
-                        true => {
-                            w.close();
-                        }
-                        false => denied.push(&cal::CALENDAR_DATA),
-                    }
-                }
+        let empty = w.len();
+        for (at, slot) in self.slots.iter().enumerate() {
+            let (name, without) = match self.write_slot(slot, w, view) {
+                Written::There => continue,
+                Written::Missing(name) => (name, &mut missing),
+                Written::Denied(name) => (name, &mut denied),
+            };
+            if at >= self.named_from {
+                without.push(name);
             }
         }
         if self.all_dead {
             self.write_dead(w, view);
         }
-        w.raw("</D:prop><D:status>HTTP/1.1 200 OK</D:status></D:propstat>");
-        let asked_by_name = !self.all_dead;
-        if !missing.is_empty() && !self.minimal && asked_by_name {
+        if self.minimal {
+            missing.clear();
+        }
+        if w.len() == empty && !(missing.is_empty() && denied.is_empty()) {
+            w.rewind(start);
+        } else {
+            w.raw("</D:prop><D:status>HTTP/1.1 200 OK</D:status></D:propstat>");
+        }
+        if !missing.is_empty() {
             write_names(w, &missing, "HTTP/1.1 404 Not Found");
         }
-        if !denied.is_empty() && !self.minimal && asked_by_name {
+        if !denied.is_empty() {
             write_names(w, &denied, "HTTP/1.1 403 Forbidden");
+        }
+    }
+
+    fn write_slot<'s>(&'s self, slot: &'s Slot, w: &mut Writer, view: &View) -> Written<'s> {
+        match slot {
+            Slot::Live(prop) => {
+                let may = |needs| view.privileges().has(needs);
+                if !prop.privilege.is_none_or(may) {
+                    return Written::Denied(&prop.name);
+                }
+                match self.write_live(prop, w, view) {
+                    true => Written::There,
+                    false => Written::Missing(&prop.name),
+                }
+            }
+            Slot::Dead(name) => match view.loaded.stored(name) {
+                Some(value) => {
+                    w.raw(value);
+                    Written::There
+                }
+                None => Written::Missing(name),
+            },
+            Slot::Data => {
+                let (Some(data), Some(object)) = (&self.data, view.object()) else {
+                    return Written::There;
+                };
+                let open = |w: &mut Writer| {
+                    w.open(&cal::CALENDAR_DATA);
+                };
+                if !data.write(object.body, w, open) {
+                    return Written::Denied(&cal::CALENDAR_DATA);
+                }
+                w.close();
+                Written::There
+            }
         }
     }
 

@@ -45,6 +45,8 @@ pub struct Request {
     /// The media type of the body without parameters, lower case; and its charset, lower case.
     pub media_type: Option<String>,
     pub charset: Option<String>,
+    /// The body is a part of the representation only (`Content-Range`).
+    pub partial: bool,
     /// The client takes gzip.
     pub gzip: bool,
     pub body: Bytes,
@@ -59,7 +61,8 @@ impl Request {
         body: Bytes,
     ) -> Result<Request> {
         let headers = &parts.headers;
-        let place = Place::parse(local(parts.uri.path()), who).ok_or(Error::NotFound)?;
+        let path = local(parts.uri.path());
+        let place = Place::parse(path, who).ok_or_else(|| nowhere(path, &parts.method, who))?;
         let (depth, noroot) = depth(headers)?;
         let mut prefer = prefer(headers);
         prefer.noroot |= noroot;
@@ -74,9 +77,16 @@ impl Request {
             prefer,
             media_type: content_type.map(essence),
             charset: content_type.and_then(charset),
+            partial: headers.contains_key(header::CONTENT_RANGE),
             gzip: takes_gzip(headers),
             body,
         })
+    }
+
+    /// The body's media type is one of XML.
+    pub fn says_xml(&self) -> bool {
+        let media = self.media_type.as_deref();
+        media.is_some_and(|media| media.ends_with("/xml") || media.ends_with("+xml"))
     }
 
     /// The body as XML; `None` when there is none.
@@ -85,9 +95,7 @@ impl Request {
             return Ok(None);
         }
         if let Some(media) = self.media_type.as_deref()
-            && !(media.ends_with("/xml")
-                || media.ends_with("+xml")
-                || LOOSE_XML_TYPES.contains(&media))
+            && !(self.says_xml() || LOOSE_XML_TYPES.contains(&media))
         {
             return Err(Error::UnsupportedMediaType(format!(
                 "{media}: this method takes application/xml"
@@ -122,6 +130,28 @@ const LOOSE_XML_TYPES: [&str; 3] = [
     "application/x-www-form-urlencoded",
     "application/octet-stream",
 ];
+
+/// The answer at an address outside of the layout. What would be made there has no collection to be made in.
+fn nowhere(path: &str, method: &http::Method, who: &Who) -> Error {
+    let makes = ["PUT", "MKCOL", "MKCALENDAR"].contains(&method.as_str());
+    if makes && is_below_own_calendars(path, who) {
+        return no_collection();
+    }
+    Error::NotFound
+}
+
+/// RFC 4918 §9.3.1, §9.7.1, §9.8.5
+fn no_collection() -> Error {
+    Error::Conflict("there is no collection to hold this: calendars hold objects only".into())
+}
+
+/// Deeper in the person's own home than the layout goes.
+fn is_below_own_calendars(path: &str, who: &Who) -> bool {
+    let mut segments = path.match_indices('/').map(|(at, _)| &path[..at]);
+    segments.any(
+        |above| matches!(Path::parse(above), Some(Path::Object { name, .. }) if name == who.name),
+    )
+}
 
 fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     headers.get(name)?.to_str().ok().map(str::trim)
@@ -167,8 +197,10 @@ fn destination(
     let uri: http::Uri = value
         .parse()
         .map_err(|_| Error::BadRequest("header Destination: not an address".into()))?;
-    match Place::parse(local(uri.path()), who) {
+    let path = local(uri.path());
+    match Place::parse(path, who) {
         Some(place) => Ok(Some(place.path)),
+        None if is_below_own_calendars(path, who) => Err(no_collection()),
         None => Err(Error::Forbidden(format!(
             "{}: outside of the calendar space",
             uri.path()

@@ -76,19 +76,36 @@ fn judge_one(instruction: &Instruction, kind: On, property_bytes: usize) -> Resu
             "over {property_bytes} bytes (limits.property_bytes)"
         )));
     }
+    let protected = || {
+        Err(Error::precondition(
+            Precondition::CannotModifyProtectedProperty,
+            format!("{} cannot be changed", instruction.name),
+        ))
+    };
     match live::find(&instruction.name) {
+        None if RESERVED.contains(&instruction.name) => protected(),
         None => Ok(Change::Keep),
         Some(prop) => match prop.set {
             Some(set) if prop.on.meets(kind) => set(value),
             // Clients set what calendars have on other things too; there it is theirs to keep.
             Some(_) => Ok(Change::Keep),
-            None => Err(Error::precondition(
-                Precondition::CannotModifyProtectedProperty,
-                format!("{} cannot be changed", instruction.name),
-            )),
+            None => protected(),
         },
     }
 }
+
+/// Names that the RFCs give to servers and that no resource here has: nobody else may fill them, or clients would believe
+/// in locks and limits that there are not.
+static RESERVED: [Name; 8] = [
+    Name::dav("lockdiscovery"),
+    Name::dav("supportedlock"),
+    Name::dav("quota-available-bytes"),
+    Name::dav("group"),
+    Name::caldav("calendar-data"),
+    Name::caldav("max-instances"),
+    Name::caldav("schedule-inbox-URL"),
+    Name::caldav("schedule-outbox-URL"),
+];
 
 /// About how long the element is when written.
 fn size(element: &Element) -> usize {
@@ -289,6 +306,11 @@ mod tests {
             ),
             (
                 "<D:remove><D:prop><D:resourcetype/></D:prop></D:remove>",
+                None,
+            ),
+            ("<D:set><D:prop><D:lockdiscovery/></D:prop></D:set>", None),
+            (
+                "<D:set><D:prop><C:calendar-data>x</C:calendar-data></D:prop></D:set>",
                 None,
             ),
             (

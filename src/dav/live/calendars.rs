@@ -4,8 +4,10 @@
 
 use jiff::civil::DateTime;
 
+use crate::app::sessions::author::PRODID;
 use crate::dav::names::cal;
 use crate::dav::view::{Node, Out, View};
+use crate::ical::zone::vtimezone;
 use crate::xml::{Name, Writer};
 
 /// Times outside of these are refused on PUT.
@@ -28,10 +30,20 @@ pub fn add_member(view: &View, out: Out) -> Option<()> {
     out.href(&href)
 }
 
-/// The text as a client set it; a zone that was set by name only has no text of its own.
+/// The text as a client set it; for a zone that was set by name, one that says the same (RFC 7809 §3.1.5).
 pub fn timezone(view: &View, out: Out) -> Option<()> {
-    out.stored(view)
+    if view.loaded.stored(out.name).is_some() {
+        return out.stored(view);
+    }
+    let name = &view.calendar()?.calendar.timezone;
+    let vtimezone = vtimezone(name, TIMEZONES_SINCE, None)?;
+    out.text(&format!(
+        "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:{PRODID}\r\n{vtimezone}END:VCALENDAR\r\n"
+    ))
 }
+
+/// From when on a zone's text is right: the year 2000.
+const TIMEZONES_SINCE: i64 = 946_684_800;
 
 pub fn timezone_id(view: &View, out: Out) -> Option<()> {
     let zone = &view.calendar()?.calendar.timezone;

@@ -4,6 +4,7 @@ use http::StatusCode;
 
 use super::put::parent;
 use crate::dav::request::Depth;
+use crate::dav::view::Node;
 use crate::dav::{Call, resource};
 use crate::model::{Door, Error, Origin, Path, Privilege, Privileges, Result, access};
 use crate::objects;
@@ -49,8 +50,8 @@ async fn remove_calendar(call: &Call, home: &str, slug: &str) -> Result<()> {
         ));
     }
     let bound = parent(call, home, slug).await.map_err(missing)?;
+    call.check_tags(&Node::Calendar(&bound))?;
     call.check_if().await?;
-    call.check_calendar(&bound)?;
     let who = call.who();
     resource::may_write(who)?;
     if bound.home != who.id {

@@ -36,8 +36,13 @@ pub async fn mkcalendar(call: Call) -> Result<Response> {
 }
 
 pub async fn mkcol(call: Call) -> Result<Response> {
-    let document = call.request.xml(&call.xml_limits())?;
     // RFC 4918 §9.3: a body that is not understood is 415.
+    let document = match call.request.xml(&call.xml_limits()) {
+        Err(Error::BadRequest(why)) if !call.request.says_xml() => {
+            return Err(Error::UnsupportedMediaType(why));
+        }
+        other => other?,
+    };
     if let Some(document) = document
         .as_ref()
         .filter(|document| document.name != dav::MKCOL)
@@ -98,7 +103,11 @@ async fn place(call: &Call, mkcalendar: bool) -> Result<(PrincipalId, String)> {
     };
     let (name, slug) = match call.path() {
         Path::Calendar { name, slug } if !RESERVED_SLUGS.contains(&slug.as_str()) => (name, slug),
-        Path::Object { .. } => return Err(elsewhere()),
+        // Without a calendar above there is nothing to be made in (RFC 4918 §9.3.1).
+        Path::Object { name, slug, .. } => {
+            super::put::parent(call, name, slug).await?;
+            return Err(elsewhere());
+        }
         _ => return Err(taken()),
     };
     check_slug(slug)?;

@@ -21,11 +21,11 @@ pub async fn run(call: Call) -> Result<Response> {
             )));
         }
     };
-    // RFC 4918 §9.1: no Depth header means infinity.
-    let depth = call.request.depth.unwrap_or(Depth::Infinity);
-    if depth == Depth::Infinity
-        && matches!(call.path(), Path::Root | Path::Principals | Path::Homes)
-    {
+    // RFC 4918 §9.1: no Depth header means infinity, where that ends; elsewhere discovery goes on without it.
+    let endless = matches!(call.path(), Path::Root | Path::Principals | Path::Homes);
+    let default = if endless { Depth::One } else { Depth::Infinity };
+    let depth = call.request.depth.unwrap_or(default);
+    if depth == Depth::Infinity && endless {
         return Err(Error::precondition(
             Precondition::PropfindFiniteDepth,
             "Depth infinity is answered in one home or calendar; ask for 0 or 1 here",

@@ -18,8 +18,9 @@ pub async fn run(call: Call) -> Result<Response> {
         .store
         .read(|tx| Box::pin(resource::load(tx, who, path)))
         .await?;
-    call.check_if().await?;
     let node = found.node();
+    call.check_tags(&node)?;
+    call.check_if().await?;
     let judged = update::judge(
         update::read(&document)?,
         node.kind(),

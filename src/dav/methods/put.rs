@@ -17,6 +17,12 @@ pub async fn run(call: Call) -> Result<Response> {
         // RFC 4918 §9.7.2: PUT has no meaning for collections; in a home there is nothing else.
         _ => return Err(Error::MethodNotAllowed),
     };
+    if call.request.partial {
+        // RFC 9110 §14.5
+        return Err(Error::BadRequest(
+            "header Content-Range: an object is stored whole".into(),
+        ));
+    }
     check_media_type(&call)?;
     check_name(object)?;
     let bound = parent(&call, name, slug).await?;

@@ -236,13 +236,13 @@ impl Pages for HomeSync {
                 self.begin_objects().await?;
             } else if let Some((members, since)) = self.objects.pop_front() {
                 let (until, page) = (members.bound.calendar.seq, members.page_size());
-                let (last, count) = self
+                let written = self
                     .app
                     .store
                     .read(|tx| Box::pin(members.write_changes(tx, w, since, until, page)))
                     .await?;
-                if count == page && last < until {
-                    self.objects.push_front((members, last));
+                if written.more {
+                    self.objects.push_front((members, written.last));
                 }
             }
             if !self.objects.is_empty() {

@@ -42,6 +42,7 @@ macro_rules! report {
 const WITH_OBJECTS: On = On::OBJECT.or(On::CALENDAR).or(On::HOME);
 const WITH_RIGHTS: On = On::OBJECT.or(On::CALENDAR).or(On::HOME);
 const SEARCHED: On = On::PRINCIPALS.or(On::ROOT).or(On::PRINCIPAL);
+const COLLECTIONS: On = SEARCHED.or(On::HOMES).or(On::HOME).or(On::CALENDAR);
 
 pub static REPORTS: &[Report] = &[
     report!(
@@ -84,7 +85,7 @@ pub static REPORTS: &[Report] = &[
     report!(
         principals::PRINCIPAL_PROPERTY_SEARCH,
         "RFC 3744 §9.4",
-        SEARCHED,
+        COLLECTIONS,
         principals::property_search
     ),
     report!(

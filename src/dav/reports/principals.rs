@@ -16,6 +16,7 @@ use crate::xml::{Element, Name, Ns, Writer};
 
 pub static ACL_PRINCIPAL_PROP_SET: Name = Name::dav("acl-principal-prop-set");
 pub static PRINCIPAL_MATCH: Name = Name::dav("principal-match");
+static APPLY_TO_PRINCIPAL_COLLECTION_SET: Name = Name::dav("apply-to-principal-collection-set");
 pub static PRINCIPAL_PROPERTY_SEARCH: Name = Name::dav("principal-property-search");
 
 /// Principals in one answer, unless the client wants fewer.
@@ -67,8 +68,19 @@ fn user_type(principal: &Principal) -> &'static str {
     }
 }
 
+/// The reports below ask nothing of the resource that they are sent to, but it has to be there.
+async fn find_target(call: &Call) -> Result<()> {
+    let (who, path) = (call.who(), call.path());
+    let load = call
+        .app
+        .store
+        .read(|tx| Box::pin(resource::load(tx, who, path)));
+    load.await.map(drop)
+}
+
 /// RFC 3744 §9.5
-pub async fn search_property_set(_: Call, _: Element) -> Result<Response> {
+pub async fn search_property_set(call: Call, _: Element) -> Result<Response> {
+    find_target(&call).await?;
     let mut w = Writer::document(
         &dav::PRINCIPAL_SEARCH_PROPERTY_SET,
         &[Ns::Dav, Ns::CalDav, Ns::CalendarServer],
@@ -87,7 +99,8 @@ pub async fn search_property_set(_: Call, _: Element) -> Result<Response> {
     Ok(error::xml(w.finish()))
 }
 
-/// RFC 3744 §9.4. A property that cannot be searched matches nobody.
+/// RFC 3744 §9.4. A property that cannot be searched matches nobody. Below a home or a calendar there are no principals,
+/// unless the collections of principals are to be searched in its place.
 pub async fn property_search(call: Call, document: Element) -> Result<Response> {
     let any = document.attr("test").is_some_and(|test| test == "anyof");
     let tests: Vec<Test> = document
@@ -99,13 +112,17 @@ pub async fn property_search(call: Call, document: Element) -> Result<Response> 
             "a search has 1 to {TESTS} property-search"
         )));
     }
+    let is_here = matches!(
+        call.path(),
+        Path::Root | Path::Principals | Path::Principal(_)
+    ) || document.child(&APPLY_TO_PRINCIPAL_COLLECTION_SET).is_some();
     let matches = |principal: &Principal| {
         let mut each = tests.iter().map(|test| test.holds(principal));
-        if any {
-            each.any(|found| found)
-        } else {
-            each.all(|found| found)
-        }
+        is_here
+            && match any {
+                true => each.any(|found| found),
+                false => each.all(|found| found),
+            }
     };
     answer(&call, &document, matches).await
 }
@@ -143,13 +160,15 @@ impl Test {
     }
 
     fn holds(&self, principal: &Principal) -> bool {
-        self.properties.iter().all(|property| {
-            property.is_some_and(|searchable| {
-                (searchable.values)(principal)
-                    .iter()
-                    .any(|value| (self.compare)(&value.to_lowercase(), &self.text))
+        let named = !self.properties.is_empty();
+        named
+            && self.properties.iter().all(|property| {
+                property.is_some_and(|searchable| {
+                    (searchable.values)(principal)
+                        .iter()
+                        .any(|value| (self.compare)(&value.to_lowercase(), &self.text))
+                })
             })
-        })
     }
 }
 
@@ -194,6 +213,7 @@ async fn answer(
     document: &Element,
     matches: impl Fn(&Principal) -> bool + Send + Sync,
 ) -> Result<Response> {
+    find_target(call).await?;
     let limit = limit_of(document)?.unwrap_or(RESULTS).min(RESULTS);
     let (mut found, mut after, mut more) = (Vec::new(), None::<String>, false);
     loop {
@@ -262,6 +282,7 @@ pub async fn principal_match(call: Call, document: Element) -> Result<Response> 
             "principal-match needs self or principal-property".into(),
         ));
     }
+    find_target(&call).await?;
     let by_owner = property.is_some_and(|property| property.child(&dav::OWNER).is_some());
     let mut w = reply::document();
     match call.path() {

@@ -212,20 +212,20 @@ impl Sync {
         let page = members.page_size();
         let limit = left.map_or(page, |left| left.min(page));
         let (from, to) = (*since, *until);
-        let (last, count) = app
+        let written = app
             .store
             .read(|tx| Box::pin(members.write_changes(tx, w, from, to, limit)))
             .await?;
-        *since = last;
-        if count < limit || last == to {
+        *since = written.last;
+        if !written.more {
             return Ok(false);
         }
         let Some(left) = left else { return Ok(true) };
-        *left -= count;
+        *left -= written.count;
         if *left > 0 {
             return Ok(true);
         }
-        *until = last;
+        *until = written.last;
         write_truncated(w, href);
         Ok(false)
     }

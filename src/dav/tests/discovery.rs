@@ -203,7 +203,9 @@ async fn depth_infinity_ends_in_a_home_and_is_refused_above() {
     assert!(answer.hrefs().contains(&format!("{WORK}a.ics")));
     for path in ["/dav/", "/dav/principals/", "/dav/calendars/"] {
         assert_eq!(
-            dav.send("PROPFIND", path, &[], "").await.precondition(),
+            dav.send("PROPFIND", path, &[("Depth", "infinity")], "")
+                .await
+                .precondition(),
             "propfind-finite-depth"
         );
     }

@@ -10,6 +10,7 @@ mod queries;
 mod search;
 mod syncing;
 mod transcripts;
+mod webdav;
 
 use http_body_util::BodyExt;
 

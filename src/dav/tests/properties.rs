@@ -307,7 +307,8 @@ async fn the_time_zone_is_checked_and_known_by_name_and_by_text() {
         answer.value(WORK, "calendar-timezone-id").unwrap(),
         "America/New_York"
     );
-    assert_eq!(answer.status_of(WORK, "calendar-timezone"), Some(404));
+    let text = answer.value(WORK, "calendar-timezone").unwrap();
+    assert!(text.contains("TZID:America/New_York\r\n"), "{text}");
     let answer = dav
         .proppatch(
             WORK,

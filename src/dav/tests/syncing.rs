@@ -45,6 +45,19 @@ async fn initial_then_changes_rfc_6578_3_8_and_3_9() {
 }
 
 #[tokio::test]
+async fn an_answer_that_holds_everything_is_not_called_truncated() {
+    let dav = Dav::new().await;
+    for name in ["a", "b", "brief"] {
+        dav.put(&format!("{name}.ics"), &event(name, 1)).await;
+    }
+    dav.ok("DELETE", &format!("{WORK}brief.ics"), &[], "", 204)
+        .await;
+    let whole = dav.report(WORK, "0", &limited("", 2)).await;
+    assert_eq!(whole.names(), ["a.ics", "b.ics"], "no 507");
+    assert_eq!(whole.sync_token(), dav.token(WORK).await);
+}
+
+#[tokio::test]
 async fn a_truncated_answer_goes_on_from_its_token_rfc_6578_3_10() {
     let dav = Dav::new().await;
     for n in 0..7 {
