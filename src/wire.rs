@@ -48,8 +48,9 @@ enum Source {
     Memory(Bytes),
 }
 
-/// The most that is read of a body that nobody asked for, and for how long.
-const UNWANTED: u64 = 1 << 20;
+/// The most that is read of a body that nobody asked for, and for how long. More than objects may have: who sends one that
+/// is too long, and reads no answer before the last byte is out, is to see the refusal and not a broken connection.
+const UNWANTED: u64 = 64 << 20;
 const UNWANTED_TIME: Duration = Duration::from_secs(10);
 
 /// A body on its way. hyper closes a connection whose request was answered without its body having been read: a client

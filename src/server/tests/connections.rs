@@ -85,6 +85,18 @@ async fn a_declared_size_over_the_limit_is_refused_before_the_body_is_sent() {
 }
 
 #[tokio::test]
+async fn who_sends_everything_before_reading_gets_the_refusal_too() {
+    let listening = Listening::new(&[("limits.object_bytes", "65536")]).await;
+    let body = "x".repeat(12 << 20);
+    let mut stream = put(&listening, &format!("Content-Length: {}", body.len())).await;
+    timeout(PATIENCE, stream.write_all(body.as_bytes()))
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(status_line(&mut stream).await, "HTTP/1.1 403");
+}
+
+#[tokio::test]
 async fn an_undeclared_size_is_refused_when_it_passes_the_limit() {
     let listening = Listening::new(&[("limits.object_bytes", "65536")]).await;
     let mut stream = put(&listening, "Transfer-Encoding: chunked").await;
