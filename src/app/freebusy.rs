@@ -4,10 +4,14 @@
 //! horizon, VFREEBUSY) are read and expanded. Which sources count is for the door to say: the free-busy-query REPORT
 //! asks for one collection, every other door for the person's whole set.
 //!
-//! Left out: remote calendars and availability, which are sources like the others once they exist. A source that
-//! cannot be read is unknown, never free.
+//! VAVAILABILITY in the calendars that are asked, and of a person that of their inbox too, is aggregated (RFC 7953 §5,
+//! §7.2.3).
+//!
+//! Left out: remote calendars, which are sources like the others once they exist. A source that cannot be read is
+//! unknown, never free.
 
 use super::{App, calendars::zone};
+use crate::ical::availability;
 use crate::ical::busy::{self, Busy, BusyKind};
 use crate::ical::object::Object;
 use crate::ical::query::TimeRange;
@@ -15,10 +19,12 @@ use crate::ical::rrule::Budget;
 use crate::ical::tree::{Limits, Tree};
 use crate::ical::zone::Zone;
 use crate::model::access::Scopes;
+use crate::model::property::{AVAILABILITY, text};
 use crate::model::{
     Bound, Calendar, Error, Precondition, Principal, Privilege, Privileges, Result, Who,
 };
-use crate::store::{Tx, calendars, objects, occurrences as index};
+use crate::store::properties::OwnerKind;
+use crate::store::{Tx, calendars, objects, occurrences as index, properties};
 
 /// Taken time, and where it is known from.
 #[derive(Clone, Debug)]
@@ -107,7 +113,14 @@ pub async fn of_person(
         return Err(Error::NotFound);
     }
     all.retain(|bound| !bound.calendar.transparent);
-    of_calendars(app, &all, range).await
+    let id = person.id;
+    let stored = app
+        .store
+        .peek(|tx| Box::pin(properties::get_all(tx, OwnerKind::Inbox, id.0, id)))
+        .await?;
+    let inbox = stored.into_iter().find(|(name, _)| name == AVAILABILITY);
+    let own = inbox.map(|(_, element)| text(&element).into_bytes());
+    collect(app, &all, own.into_iter().collect(), range).await
 }
 
 fn may_ask(who: &Who) -> Result<()> {
@@ -122,6 +135,16 @@ fn may_ask(who: &Who) -> Result<()> {
 /// # Errors
 /// Trouble with the database as a whole.
 pub async fn of_calendars(app: &App, all: &[Bound], range: TimeRange) -> Result<BusyTimes> {
+    collect(app, all, Vec::new(), range).await
+}
+
+/// The same, with availability from elsewhere: iCalendar streams.
+async fn collect(
+    app: &App,
+    all: &[Bound],
+    mut availability: Vec<Vec<u8>>,
+    range: TimeRange,
+) -> Result<BusyTimes> {
     let mut found = Vec::new();
     let mut sources = Vec::with_capacity(all.len());
     for bound in all {
@@ -132,8 +155,9 @@ pub async fn of_calendars(app: &App, all: &[Bound], range: TimeRange) -> Result<
             .read(|tx| Box::pin(async move { of_one(tx, &calendar, range, instances).await }))
             .await;
         let known = match read {
-            Ok(busy) => {
-                found.extend(busy);
+            Ok(mut one) => {
+                found.append(&mut one.busy);
+                availability.append(&mut one.availability);
                 true
             }
             Err(fault) => {
@@ -147,6 +171,12 @@ pub async fn of_calendars(app: &App, all: &[Bound], range: TimeRange) -> Result<
             as_of: app.clock.now(),
         });
     }
+    if !availability.is_empty() {
+        let zone = all
+            .first()
+            .map_or(Zone::Fixed(0), |bound| zone(&bound.calendar));
+        found.extend(unavailable(&availability, range, &zone, app.instances()));
+    }
     Ok(BusyTimes {
         range,
         periods: busy::merge(found, range),
@@ -154,15 +184,42 @@ pub async fn of_calendars(app: &App, all: &[Bound], range: TimeRange) -> Result<
     })
 }
 
-/// Busy time of one calendar, neither merged nor cut.
+/// What VAVAILABILITY components make of a range together: their priorities are among all of them.
+fn unavailable(streams: &[Vec<u8>], range: TimeRange, zone: &Zone, instances: u32) -> Vec<Busy> {
+    let trees: Vec<Tree<'_>> = streams
+        .iter()
+        .filter_map(|text| Tree::parse(text, &Limits::default()).ok())
+        .collect();
+    let budget = Budget::new(Budget::STEPS, instances);
+    availability::busy(&trees, range, zone, &budget).unwrap_or_else(|_| vec![all_of(range)])
+}
+
+/// A range of which too much is said to tell.
+fn all_of(range: TimeRange) -> Busy {
+    Busy {
+        start: range.start,
+        end: range.end,
+        kind: BusyKind::Unavailable,
+    }
+}
+
+/// What one calendar says.
+#[derive(Default)]
+struct Said {
+    /// Neither merged nor cut.
+    busy: Vec<Busy>,
+    /// Objects with VAVAILABILITY.
+    availability: Vec<Vec<u8>>,
+}
+
 async fn of_one(
     tx: &mut Tx<'_>,
     calendar: &Calendar,
     range: TimeRange,
     instances: u32,
-) -> Result<Vec<Busy>> {
+) -> Result<Said> {
     let zone = zone(calendar);
-    let mut found = Vec::new();
+    let mut said = Said::default();
     index::in_range(tx, calendar.id, range.start, range.end, |one| {
         let kind = u8::try_from(one.row.busy).map_or(BusyKind::Busy, BusyKind::from_code);
         if kind != BusyKind::Free {
@@ -173,7 +230,7 @@ async fn of_one(
                     time
                 }
             };
-            found.push(Busy {
+            said.busy.push(Busy {
                 start: at(one.row.starts),
                 end: at(one.row.ends),
                 kind,
@@ -185,14 +242,18 @@ async fn of_one(
     let others = index::unindexed(tx, calendar.id, range.start, range.end).await?;
     for ids in others.chunks(256) {
         objects::by_ids(tx, calendar.id, ids, true, |object| {
-            if matches!(object.component, "VEVENT" | "VFREEBUSY") {
-                of_object(object.body, &zone, range, instances, &mut found);
+            match object.component {
+                "VEVENT" | "VFREEBUSY" => {
+                    of_object(object.body, &zone, range, instances, &mut said.busy);
+                }
+                "VAVAILABILITY" => said.availability.push(object.body.to_vec()),
+                _ => {}
             }
             Ok(())
         })
         .await?;
     }
-    Ok(found)
+    Ok(said)
 }
 
 /// Busy time of one object, by expanding it. One that has too many instances to tell makes everything unavailable.
@@ -205,10 +266,6 @@ fn of_object(body: &[u8], zone: &Zone, range: TimeRange, instances: u32, found: 
     };
     match busy::of(&object, range, zone, &Budget::new(Budget::STEPS, instances)) {
         Ok(busy) => found.extend(busy),
-        Err(_) => found.push(Busy {
-            start: range.start,
-            end: range.end,
-            kind: BusyKind::Unavailable,
-        }),
+        Err(_) => found.push(all_of(range)),
     }
 }

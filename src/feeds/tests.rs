@@ -566,3 +566,45 @@ async fn remove(world: &World, who: &Who, name: &str) {
         "{gone:?}"
     );
 }
+
+/// RFC 7953 §5, §7.2.3: outside of what is available the time is taken, and events inside still are.
+#[tokio::test]
+async fn availability_is_aggregated() {
+    let (world, anna) = world_with_events().await;
+    let mut new = calendars::New::named("hours");
+    new.components = crate::model::ComponentSet::parse("VAVAILABILITY");
+    calendars::create(&world.app, &anna, "anna", new)
+        .await
+        .unwrap();
+    let cal = calendars::to_write(&world.app, &anna, "hours", Privileges::WRITE)
+        .await
+        .unwrap();
+    let body = "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:-//t\r\nBEGIN:VAVAILABILITY\r\nUID:hours\r\nDTSTAMP:20270101T000000Z\r\n\
+        BEGIN:AVAILABLE\r\nUID:day\r\nDTSTAMP:20270101T000000Z\r\nDTSTART:20270104T090000Z\r\nDTEND:20270104T170000Z\r\nRRULE:FREQ=DAILY\r\n\
+        END:AVAILABLE\r\nEND:VAVAILABILITY\r\nEND:VCALENDAR\r\n";
+    let draft = Draft {
+        name: "hours.ics".into(),
+        body: body.into(),
+    };
+    let origin = Origin {
+        who: anna.id,
+        door: Door::Caldav,
+    };
+    objects::put(&world.door(), &cal, draft, &Guard::default(), origin)
+        .await
+        .unwrap();
+    let basic = world.basic("anna").await;
+    let path = "/freebusy/anna?start=2027-01-15&end=2027-01-16";
+    let answer = ask(&world, Method::GET, path, &[("authorization", &basic)]).await;
+    let periods: Vec<_> = answer
+        .text()
+        .lines()
+        .filter(|line| line.starts_with("FREEBUSY"))
+        .collect();
+    let expected = [
+        "FREEBUSY;FBTYPE=BUSY-UNAVAILABLE:20270115T000000Z/PT9H",
+        "FREEBUSY;FBTYPE=BUSY:20270115T100000Z/PT1H",
+        "FREEBUSY;FBTYPE=BUSY-UNAVAILABLE:20270115T170000Z/PT7H",
+    ];
+    assert_eq!(periods, expected);
+}

@@ -8,6 +8,8 @@ use crate::xml::{Limits, Name, read};
 pub const DISPLAY_NAME: &str = "{DAV:}displayname";
 /// CALDAV:calendar-description (RFC 4791 §5.2.1).
 pub const DESCRIPTION: &str = "{urn:ietf:params:xml:ns:caldav}calendar-description";
+/// CALDAV:calendar-availability of an inbox (RFC 7953 §7.2.4).
+pub const AVAILABILITY: &str = "{urn:ietf:params:xml:ns:caldav}calendar-availability";
 /// Apple's calendar colour: `#rrggbb` or `#rrggbbaa`.
 pub const COLOR: &str = "{http://apple.com/ns/ical/}calendar-color";
 /// Apple's place in the list of calendars: a number.
