@@ -74,7 +74,9 @@ impl Fresh {
             .await
             .expect("a schema for the test");
         let sign = if server.contains('?') { '&' } else { '?' };
-        let url = DatabaseUrl::Postgres(format!("{server}{sign}options=-csearch_path%3D{name}"));
+        let url = DatabaseUrl::Postgres(format!(
+            "{server}{sign}options=-csearch_path%3D{name}&application_name={name}"
+        ));
         Fresh::at(url, Place::Schema { server, name }).await
     }
 
@@ -111,7 +113,14 @@ impl Drop for Fresh {
             // What cannot be removed is in the folder for temporary files.
             Place::Folder(folder) => drop(std::fs::remove_dir_all(folder)),
             Place::Schema { server, name } => {
-                let (server, script) = (server.clone(), format!("drop schema {name} cascade"));
+                // What a test left running may hold a lock, and cannot go on while this waits for it. A schema that
+                // cannot be dropped even so is left to the end of the whole database.
+                let script = format!(
+                    "set lock_timeout = '5s';
+                     select pg_terminate_backend(pid) from pg_stat_activity where application_name = '{name}';
+                     drop schema {name} cascade"
+                );
+                let server = server.clone();
                 let clean = move || {
                     let runtime = tokio::runtime::Builder::new_current_thread()
                         .enable_all()
