@@ -439,3 +439,26 @@ async fn sync_is_off_while_there_are_no_links() {
         );
     }
 }
+
+#[tokio::test]
+async fn a_range_that_holds_too_much_is_refused_and_not_cut() {
+    let client = Client::new().await;
+    let mut body = simple();
+    body["end"] = json!("2027-02-01T09:00:30Z");
+    body["recurrence"] = json!(["RRULE:FREQ=MINUTELY"]);
+    client.made(body).await;
+    let much = client.get("/api/v1/sessions?from=2027-02-01").await;
+    assert_eq!(
+        (much.status, &much.json()["errors"][0]["field"]),
+        (StatusCode::UNPROCESSABLE_ENTITY, &json!("to"))
+    );
+    let hour = client
+        .get("/api/v1/sessions?from=2027-02-03T00:00:00Z&to=2027-02-03T01:00:00Z&limit=500")
+        .await;
+    assert_eq!(
+        hour.json()["sessions"].as_array().unwrap().len(),
+        60,
+        "{}",
+        hour.json()
+    );
+}

@@ -20,6 +20,11 @@ use crate::store::{self, occurrences as index};
 /// An instance in a range: start, object, original start.
 type Place = (i64, i64, i64);
 
+/// The most instances that one question may be about, however few of them a page shows.
+const MOST: usize = 50_000;
+/// Where no end is given: two years from now, or from the beginning if that is later.
+const USUAL: i64 = 731 * 86_400;
+
 /// A page of the instances that overlap the filter's range.
 pub(super) async fn in_range(
     app: &App,
@@ -27,17 +32,21 @@ pub(super) async fn in_range(
     cursor: Option<Cursor>,
     calendars: Vec<Bound>,
 ) -> Result<Page, Fault> {
-    let (from, to) = (
-        filter.from.unwrap_or(i64::MIN),
-        filter.to.unwrap_or(i64::MAX),
-    );
+    let from = filter.from.unwrap_or(i64::MIN);
+    // Series without end have instances for ever.
+    let ahead = filter
+        .from
+        .unwrap_or(i64::MIN)
+        .max(app.clock.now())
+        .saturating_add(USUAL);
+    let to = filter.to.unwrap_or(ahead);
     if from >= to {
         return Err(vec![FieldError::new("to", "must lie after from")].into());
     }
     let shown = |place: &Place| matches!(cursor, Some(Cursor::Time(start, object, rid)) if *place <= (start, object, rid));
     let mut places: BTreeSet<(Place, usize)> = BTreeSet::new();
     for (at, bound) in calendars.iter().enumerate() {
-        let found = instances(app, bound, from, to).await?;
+        let found = instances(app, bound, (from, to), MOST - places.len().min(MOST)).await?;
         places.extend(
             found
                 .into_iter()
@@ -114,14 +123,14 @@ async fn load(app: &App, filter: &Filter, bound: &Bound, id: i64) -> Result<Opti
 }
 
 /// The instances of a calendar that overlap a range.
-async fn instances(app: &App, bound: &Bound, from: i64, to: i64) -> Result<Vec<Place>> {
+async fn instances(app: &App, bound: &Bound, range: (i64, i64), most: usize) -> Result<Vec<Place>> {
     let (calendar, budget) = (bound.calendar.clone(), app.instances());
+    let (from, to) = range;
     app.store
         .read(|tx| {
             Box::pin(async move {
                 let zone = zone(&calendar);
                 let mut found = Vec::new();
-                let overlaps = |start: i64, end: i64| start < to && (end > from || start >= from);
                 index::in_range(tx, calendar.id, from, to, |one| {
                     let at = |time: i64| {
                         if one.row.local {
@@ -130,18 +139,25 @@ async fn instances(app: &App, bound: &Bound, from: i64, to: i64) -> Result<Vec<P
                             time
                         }
                     };
-                    let (start, end) = (at(one.row.starts), at(one.row.ends));
-                    if overlaps(start, end) {
-                        found.push((start, one.object.0, one.row.rid));
+                    if overlaps(range, at(one.row.starts), at(one.row.ends)) {
+                        found.push((at(one.row.starts), one.object.0, one.row.rid));
                     }
-                    Ok(())
+                    if found.len() > most {
+                        Err(too_many())
+                    } else {
+                        Ok(())
+                    }
                 })
                 .await?;
                 let others = index::unindexed(tx, calendar.id, from, to).await?;
                 for ids in others.chunks(256) {
                     store::objects::by_ids(tx, calendar.id, ids, true, |object| {
-                        expanded(&object, &zone, (from, to), budget, &mut found);
-                        Ok(())
+                        expanded(&object, &zone, range, budget, &mut found)?;
+                        if found.len() > most {
+                            Err(too_many())
+                        } else {
+                            Ok(())
+                        }
                     })
                     .await?;
                 }
@@ -151,38 +167,47 @@ async fn instances(app: &App, bound: &Bound, from: i64, to: i64) -> Result<Vec<P
         .await
 }
 
+/// RFC 4791 §9.9: what lasts overlaps; what does not last must lie inside.
+fn overlaps((from, to): (i64, i64), start: i64, end: i64) -> bool {
+    start < to && (end > from || start >= from)
+}
+
+/// Nothing is left out silently.
+fn too_many() -> Error {
+    Error::Invalid {
+        field: "to".into(),
+        reason: format!("the range holds more than {MOST} instances: ask for a shorter one"),
+    }
+}
+
 /// The instances of an object that the index does not have.
 fn expanded(
     object: &MemberRef<'_>,
     zone: &Zone,
-    (from, to): (i64, i64),
+    range: (i64, i64),
     budget: u32,
     found: &mut Vec<Place>,
-) {
+) -> Result<()> {
     if object.component != "VEVENT" {
-        return;
+        return Ok(());
     }
     let Ok(tree) = Tree::parse(object.body, &Limits::default()) else {
-        return;
+        return Ok(());
     };
     let Ok(read) = Object::read(&tree) else {
-        return;
+        return Ok(());
     };
-    let bounds = |at: i64, none: i64| Some(at).filter(|at| *at != none);
     let window = Window {
-        from: bounds(from, i64::MIN),
-        to: bounds(to, i64::MAX),
+        from: Some(range.0).filter(|from| *from != i64::MIN),
+        to: Some(range.1).filter(|to| *to != i64::MAX),
     };
-    let all = match occurrences(
+    let all = occurrences(
         &read,
         &Zones::of(&tree),
         window,
         &Budget::new(Budget::STEPS, budget),
-    ) {
-        Ok(all) => all,
-        Err(exhausted) => exhausted.so_far,
-    };
-    for one in all {
+    );
+    for one in all.map_err(|_| too_many())? {
         let at = |time: i64| {
             if one.local {
                 zone.instant_of(time)
@@ -190,11 +215,11 @@ fn expanded(
                 time
             }
         };
-        let (start, end) = (at(one.start), at(one.end));
-        if start < to && (end > from || start >= from) {
-            found.push((start, object.id.0, one.rid));
+        if overlaps(range, at(one.start), at(one.end)) {
+            found.push((at(one.start), object.id.0, one.rid));
         }
     }
+    Ok(())
 }
 
 /// The instance with this original start, if the object (still) has it.
