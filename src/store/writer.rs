@@ -19,7 +19,7 @@ use crate::model::{Error, Result};
 /// Writes in one commit at most.
 const BATCH: usize = 256;
 /// Writes after which the log is moved into the database: when nobody waits, and in any case.
-const CHECKPOINT_IDLE: usize = 500;
+const CHECKPOINT_IDLE: usize = 200;
 const CHECKPOINT: usize = 5000;
 
 /// The way to the thread.

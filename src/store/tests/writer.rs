@@ -200,3 +200,24 @@ async fn a_newer_database_is_refused() {
         "{refused:?}"
     );
 }
+
+#[tokio::test]
+async fn a_lost_connection_is_said_and_replaced() {
+    let store = Fresh::new().await;
+    if matches!(store.url, DatabaseUrl::Sqlite(_)) {
+        eprintln!("not run: SQLite has no connection to lose (KALENDS_TEST_POSTGRES is not set)");
+        return;
+    }
+    let outcome = store
+        .write(|tx| {
+            Box::pin(async move {
+                meta::set(tx, "half", "1").await?;
+                let end =
+                    sql!("select cast(pg_terminate_backend(pg_backend_pid()) as text) as ended");
+                tx.execute(end, &[]).await
+            })
+        })
+        .await;
+    assert!(matches!(outcome, Err(Error::Unavailable(_))), "{outcome:?}");
+    assert_eq!(fact(&store, "half").await, None);
+}
