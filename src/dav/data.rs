@@ -1,9 +1,9 @@
 //! calendar-data in a report (RFC 4791 §9.6): the object as it is stored, or the part of it that is wanted.
 
+use super::filter::FilterError;
 use crate::ical::charset::as_text;
 use crate::ical::object::Object;
 use crate::ical::prune::Retrieval;
-use crate::ical::query::FilterError;
 use crate::ical::rrule::Budget;
 use crate::ical::tree::{Limits, Tree};
 use crate::ical::zone::Zone;

@@ -13,6 +13,7 @@ pub mod date;
 pub mod error;
 mod export;
 pub mod features;
+pub mod filter;
 mod listing;
 pub mod live;
 mod members;
@@ -23,6 +24,7 @@ pub mod reply;
 pub mod reports;
 pub mod request;
 pub mod resource;
+mod retrieval;
 #[cfg(test)]
 mod tests;
 mod tokens;

@@ -1,6 +1,6 @@
 //! `calendar-data` of a report: which part of an object goes out, and in which form. RFC 4791 §9.6.
 //!
-//! [`Retrieval`] is the request as data ([`read`] makes it from XML), [`Retrieval::apply`] the answer. Lines
+//! [`Retrieval`] is the request as data (`dav` makes it from XML), [`Retrieval::apply`] the answer. Lines
 //! that stay are copied from the source as they are, folds included; only what changes is written anew, so
 //! that an object which nothing applies to costs little more than its copy.
 
@@ -18,7 +18,6 @@ use super::zone::Zone;
 
 mod expand;
 mod limit;
-pub mod read;
 
 /// What `CALDAV:calendar-data` asks for.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

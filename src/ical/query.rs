@@ -1,6 +1,6 @@
 //! Filters of `calendar-query`: RFC 4791 §7.8, §9.7, §9.9 as plain data, and what they match.
 //!
-//! A [`Filter`] is read from XML in [`read`], asked in `matching`, and summed up for an index by
+//! A [`Filter`] is made from XML by `dav`, asked in `matching`, and summed up for an index by
 //! [`Filter::prefilter`]. Text is compared by the collations of [`collate`]; the tables of §9.9 are in
 //! [`overlap`], alarms in [`alarm`]. Finding the objects to ask is not done here.
 
@@ -8,13 +8,11 @@ pub mod alarm;
 pub mod collate;
 mod matching;
 pub mod overlap;
-pub mod read;
 pub(in crate::ical) mod times;
 
 use super::object::Kind;
 
 pub use collate::Collation;
-pub use read::FilterError;
 
 /// A half-open stretch of time in seconds since 1970 UTC, perhaps without bounds. RFC 4791 §9.9.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

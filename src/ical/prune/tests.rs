@@ -7,7 +7,7 @@ const ABCD2: &str = include_str!("../../../fixtures/rfc4791/abcd2.ics");
 const ABCD3: &str = include_str!("../../../fixtures/rfc4791/abcd3.ics");
 const ABCD8: &str = include_str!("../../../fixtures/rfc4791/abcd8.ics");
 
-fn retrieval(inner: &str) -> Result<Retrieval, crate::ical::query::FilterError> {
+fn retrieval(inner: &str) -> Result<Retrieval, crate::dav::filter::FilterError> {
     let text = format!(
         "<C:calendar-data xmlns:C=\"urn:ietf:params:xml:ns:caldav\">{inner}</C:calendar-data>"
     );

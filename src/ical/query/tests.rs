@@ -1,4 +1,5 @@
 use super::*;
+use crate::dav::filter::FilterError;
 use crate::xml;
 
 /// A filter with `inner` inside of its comp-filter for VCALENDAR.

@@ -1,8 +1,8 @@
 //! `CALDAV:calendar-data` of a request: RFC 4791 §9.6 from XML to [`Retrieval`].
 
-use super::{CompSelection, PropSelection, Props, Recurrences, Retrieval};
-use crate::ical::query::read::is_larger;
-use crate::ical::query::{FilterError, TimeRange};
+use super::filter::{FilterError, is_larger};
+use crate::ical::prune::{CompSelection, PropSelection, Props, Recurrences, Retrieval};
+use crate::ical::query::TimeRange;
 use crate::xml::{Element, Ns};
 
 /// How many parts may be named: each is looked for among all of an object's.

@@ -3,7 +3,7 @@
 //! Foreign elements are ignored (RFC 4918 §17); an element of CalDAV's own namespace that does not belong
 //! is not, since ignoring a condition would return what was not asked for.
 
-use super::{
+use crate::ical::query::{
     Collation, CompFilter, CompTest, Filter, ParamFilter, ParamTest, PropFilter, PropTest,
     TextMatch, TimeRange,
 };
@@ -114,7 +114,7 @@ fn invalid(reason: impl Into<String>) -> FilterError {
 }
 
 /// Are there more elements inside than are `left`? Reading XML has bounded how deep they lie.
-pub(in crate::ical) fn is_larger(element: &Element, left: &mut usize) -> bool {
+pub(super) fn is_larger(element: &Element, left: &mut usize) -> bool {
     element.elements().any(|child| match left.checked_sub(1) {
         None => true,
         Some(fewer) => {
