@@ -11,10 +11,9 @@ use icalendar::{Calendar, Parameter, Property};
 use jiff::civil::Date;
 
 use super::color;
-use super::copy;
-use super::privacy::{Reduction, reduce};
 use crate::ical::expand::extent;
 use crate::ical::object::Object;
+use crate::ical::privacy::{Reduction, copy, reduce};
 use crate::ical::rrule::civil;
 use crate::ical::tree::{Limits, Tree};
 use crate::ical::value::When;

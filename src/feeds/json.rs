@@ -3,7 +3,6 @@
 use serde::Serialize;
 
 use super::build::mask;
-use super::privacy::BUSY;
 use super::visit::visit;
 use crate::app::App;
 use crate::app::calendars::zone;
@@ -13,6 +12,7 @@ use crate::app::sessions::times::print_instant;
 use crate::ical::busy::{self, BusyKind};
 use crate::ical::expand::{Occurrence, Window, occurrences};
 use crate::ical::object::Object;
+use crate::ical::privacy::{BUSY, is_private};
 use crate::ical::query::TimeRange;
 use crate::ical::rrule::Budget;
 use crate::ical::rrule::civil;
@@ -165,7 +165,7 @@ impl Lister<'_> {
         let budget = Budget::new(Budget::STEPS, self.most);
         let all = occurrences(&object, &Zones::of(&tree), window, &budget)
             .unwrap_or_else(|cut| cut.so_far);
-        let hidden = self.titles && object.components().any(super::privacy::is_private);
+        let hidden = self.titles && object.components().any(is_private);
         for one in all {
             let Some(part) = tree.component(one.component) else {
                 continue;

@@ -1,18 +1,16 @@
 //! Feeds: secret addresses that calendar programs poll, and free/busy addresses (PRODUCT §5).
 //!
-//! [`feed`] and [`freebusy`] speak HTTP; [`document`] makes the text of a feed from what [`copy`] and [`privacy`] let
+//! [`feed`] and [`freebusy`] speak HTTP; [`document`] makes the text of a feed from what [`crate::ical::privacy`] lets
 //! through. Nothing here redirects and nothing is HTML: fetchers understand neither.
 
 mod build;
 pub mod color;
-pub mod copy;
 pub mod document;
 mod feed;
 mod freebusy;
 mod http;
 mod json;
 mod kept;
-pub mod privacy;
 #[cfg(test)]
 mod tests;
 mod visit;

@@ -9,6 +9,7 @@ pub mod invariants;
 pub mod join;
 pub mod object;
 pub mod parse;
+pub mod privacy;
 pub mod property;
 pub mod prune;
 pub mod query;

@@ -1,4 +1,4 @@
-//! What a feed tells of an object at its privacy level: allow-lists, so that what is not named here stays private.
+//! What others are told of an object at a privacy level: allow-lists, so that what is not named here stays private.
 //!
 //! | level | what is told |
 //! |---|---|
@@ -6,7 +6,7 @@
 //! | `busy` | times and recurrence of what takes time, a fixed title, a UID that says nothing |
 //!
 //! Values are parsed and printed anew and only parameters that give them meaning are kept, so no parameter, unknown
-//! rule part or fold of the original gets through. Level `full` is [`super::copy`].
+//! rule part or fold of the original gets through. Level `full` is [`copy`].
 
 use std::collections::BTreeSet;
 
@@ -14,6 +14,8 @@ use crate::ical::rrule::Rule;
 use crate::ical::tree::{Component, Property, Tree};
 use crate::ical::value::{Duration, Period, Rdate, When};
 use crate::ical::write::{content_line, text_line};
+
+pub mod copy;
 
 /// The fixed title of what is only busy.
 pub const BUSY: &str = "Busy";
