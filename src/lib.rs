@@ -7,7 +7,7 @@
 //! | 5 | [`server`]: listener, router, guard, discovery, health |
 //! | 4 | [`dav`] CalDAV · [`feeds`] secret addresses and free/busy · [`api`] JSON |
 //! | 3 | [`objects`] the one door for writes < [`app`] use cases · [`auth`] who is asking |
-//! | 2 | [`store`] SQLite and PostgreSQL behind one SQL text |
+//! | 2 | [`store`] SQLite and PostgreSQL behind one SQL text · [`remote`] providers of remote calendars |
 //! | 1 | [`model`] nouns, rights, errors, addresses · [`config`] · [`clock`] · [`seal`] · [`wire`] bodies of requests and answers · [`metrics`] |
 //! | 0 | [`ical`] iCalendar text and arithmetic · [`xml`] bounded reading, streaming writing |
 
@@ -23,6 +23,7 @@ pub mod ical;
 pub mod metrics;
 pub mod model;
 pub mod objects;
+pub mod remote;
 pub mod seal;
 pub mod server;
 pub mod store;

@@ -27,6 +27,14 @@ id! {
     CredentialId,
     /// A secret feed address.
     FeedId,
+    /// An account at a provider.
+    ConnectionId,
+    /// A calendar of a connection.
+    RemoteCalendarId,
+    /// A local calendar kept in step with a remote one.
+    LinkId,
+    /// One sync run of a link.
+    RunId,
 }
 
 /// A strong entity tag without its quotes (RFC 9110 §8.8.3).

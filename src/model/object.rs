@@ -75,6 +75,8 @@ pub enum Door {
     Api,
     Import,
     Restore,
+    /// A write that brings a remote calendar's change: never sent back, never a scheduling message.
+    Bridge,
 }
 
 impl Door {
@@ -84,6 +86,7 @@ impl Door {
             Door::Api => "api",
             Door::Import => "import",
             Door::Restore => "restore",
+            Door::Bridge => "bridge",
         }
     }
 }

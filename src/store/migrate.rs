@@ -25,7 +25,7 @@ macro_rules! migrations {
     };
 }
 
-pub(super) const MIGRATIONS: &[Migration] = migrations!["0001_foundation"];
+pub(super) const MIGRATIONS: &[Migration] = migrations!["0001_foundation", "0002_bridges"];
 
 /// Which scripts have run.
 const TABLE: &str = "create table if not exists migration (version bigint primary key not null, name text not null)";

@@ -54,4 +54,25 @@ pub(super) const TABLES: &[Table] = tables![
     "feed", numbered: id Int, principal_id Int, token_hash Text, token_sealed Bytes, privacy Text, comment Text,
         past_days Int, future_days Int, expires Int, revoked Int, last_fetch Int, last_agent Text, created Int;
     "feed_calendar": feed_id Int, calendar_id Int;
+    "connection", numbered: id Int, principal_id Int, provider Text, account Text, label Text, secret Bytes,
+        secret_seq Int, scopes Text, health Text, reason Text, told Int, created Int, last_success Int, failures Int,
+        not_before Int, listed Int, lease Int, fence Int;
+    "oauth_flow": state_hash Text, principal_id Int, provider Text, connection_id Int, verifier Bytes, bound Text,
+        return_to Text, expires Int;
+    "remote_calendar", numbered: id Int, connection_id Int, remote_id Text, name Text, color Text, zone Text,
+        writable Int, is_primary Int, gone Int, extra Text;
+    "link", numbered: id Int, calendar_id Int, remote_calendar_id Int, connection_id Int, direction Text, privacy
+        Text, title_template Text, description_template Text, auto_create Int, auto_update Int, conflict Text, guests
+        Text, poll_interval Int, state Text, reason Text, cursor Bytes, page Bytes, listing Int, listing_no Int,
+        local_seq Int, last_sync Int, next_sync Int, poked Int, approved Int, created Int;
+    "unit": link_id Int, uid Text, name Text, remote_id Text, generation Int, ours_etag Text, base_ours Bytes,
+        base_theirs Bytes, theirs_hash Text, losses Text, wanted Int, held Int, dirty Int, attempts Int, retry_at Int,
+        parked Text, reason Text, settled Int;
+    "remote_item": link_id Int, remote_id Text, series Text, uid Text, stamp Text, doc Bytes, seen Int;
+    "watch", numbered: id Int, connection_id Int, link_id Int, provider Text, watch_id Text, resource Text,
+        secret_hash Text, expires Int, state Text;
+    "sync_run", numbered: id Int, link_id Int, cause Text, started Int, ended Int, counts Text, fault Text, undone
+        Int;
+    "sync_step": run_id Int, n Int, uid Text, side Text, action Text, before Bytes, after Bytes, at Int;
+    "sync_conflict", numbered: id Int, link_id Int, uid Text, at Int, fields Text, ours Bytes, theirs Bytes;
 ];
