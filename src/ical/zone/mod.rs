@@ -16,12 +16,14 @@ mod rules;
 mod table;
 #[cfg(test)]
 mod tests;
+mod windows;
 
 pub use generate::vtimezone;
 pub use name::iana_for_tzid;
 pub use resolve::Zones;
 pub use rules::Rules;
 pub use table::Named;
+pub use windows::{current, iana_for_windows, windows_name};
 
 use super::rrule::civil;
 use jiff::civil::DateTime;

@@ -1,8 +1,8 @@
 //! What a TZID means without its VTIMEZONE: IANA names, Windows names, and names that old software wrote.
 
+use super::windows::iana_for_windows;
 use super::{Named, Zone};
 use jiff::tz::TimeZone;
-use windows_timezones::WindowsTimezone;
 
 /// The IANA name that a TZID stands for, in its usual case.
 pub fn iana_for_tzid(tzid: &str) -> Option<String> {
@@ -48,16 +48,12 @@ pub(super) fn alias(tzid: &str) -> Option<Zone> {
 
 /// `Eastern Standard Time`, and `Eastern` and `Eastern Daylight Time` as Lotus and others shorten or bend it.
 fn windows(tzid: &str) -> Option<Zone> {
-    let known = |name: &str| {
-        name.parse::<WindowsTimezone>()
-            .ok()
-            .map(WindowsTimezone::tzdb_id)
-    };
     let stem = tzid
         .strip_suffix(" Daylight Time")
         .or(tzid.strip_suffix(" Time"))
         .unwrap_or(tzid);
-    let id = known(tzid).or_else(|| known(&format!("{stem} Standard Time")))?;
+    let id =
+        iana_for_windows(tzid).or_else(|| iana_for_windows(&format!("{stem} Standard Time")))?;
     exact(id)
 }
 
