@@ -2,6 +2,7 @@
 #![no_main]
 
 use kalends::xml::{Limits, read};
+use kalends_fuzz::bounded;
 use libfuzzer_sys::fuzz_target;
 
 /// Wide enough for what writing adds: escapes, and declarations moved to where they are used.
@@ -12,7 +13,9 @@ const WIDE: Limits = Limits {
     attributes: 256,
 };
 
-fuzz_target!(|bytes: &[u8]| {
+fuzz_target!(|bytes: &[u8]| bounded(|| survives(bytes)));
+
+fn survives(bytes: &[u8]) {
     let Ok(root) = read(bytes, &Limits::default()) else {
         return;
     };
@@ -22,4 +25,4 @@ fuzz_target!(|bytes: &[u8]| {
         Err(error) => panic!("{error} in {written}"),
     };
     assert_eq!(again.to_xml_string(), written);
-});
+}
