@@ -30,6 +30,9 @@ use jiff::civil::DateTime;
 use jiff::tz::Offset;
 use std::sync::Arc;
 
+/// How far a change of the offset can turn a clock: offsets are less than a day. No zone's changes are closer together.
+pub const WIDEST_JUMP: i64 = 2 * civil::DAY;
+
 /// A time zone. Cloning is cheap.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Zone {

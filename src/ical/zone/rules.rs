@@ -17,6 +17,11 @@ const HORIZON: (i64, i64) = (-25_567 * civil::DAY, 47_482 * civil::DAY);
 const MOST_OBSERVANCES: usize = 1_000;
 const MOST_TRANSITIONS: u32 = 4_000;
 
+/// Behind the horizon: observances that are asked, and the steps and onsets that a question may cost. A zone has two
+/// with an onset a year; there is one question for each instance.
+const MOST_ENDLESS: usize = 8;
+const LATE: (u32, u32) = (400, 40);
+
 /// The offsets that a VTIMEZONE says.
 #[derive(Debug, PartialEq)]
 pub struct Rules {
@@ -52,6 +57,7 @@ impl Rules {
                 .rule
                 .as_ref()
                 .is_some_and(|rule| !rule.is_finite())
+                && endless.len() < MOST_ENDLESS
             {
                 endless.push(observance);
             }
@@ -94,7 +100,8 @@ impl Rules {
         if around < HORIZON.1 || self.endless.is_empty() {
             return None;
         }
-        let budget = Budget::default();
+        let around = around.min(civil::MAX - YEAR);
+        let budget = Budget::new(LATE.0, LATE.1);
         let mut onsets = Vec::new();
         for observance in &self.endless {
             let interval = observance.rule.as_ref().map_or(1, |rule| rule.interval);

@@ -6,6 +6,7 @@ use jiff::tz::TimeZone;
 use std::collections::HashMap;
 use std::sync::{Arc, LazyLock, RwLock};
 
+use super::WIDEST_JUMP;
 use crate::ical::rrule::civil;
 
 /// Offsets over time.
@@ -25,19 +26,21 @@ struct Change {
 }
 
 impl Table {
-    /// From changes in order: instant and offset from then on.
+    /// From changes in order: instant and offset from then on. Of changes so close together that a clock would skip
+    /// or repeat both at once, which no place has, the last counts.
     pub fn new(first: i32, changes: impl IntoIterator<Item = (i64, i32)>) -> Table {
         let mut table = Table {
             first,
             changes: Vec::new(),
         };
-        let mut before = first;
         for (at, offset) in changes {
+            let close = |last: &mut Change| at.saturating_sub(last.at) < WIDEST_JUMP;
+            table.changes.pop_if(close);
+            let before = table.last();
             if offset != before {
                 let local = at + i64::from(offset.max(before));
                 table.changes.push(Change { at, offset, local });
             }
-            before = offset;
         }
         table
     }
@@ -136,6 +139,44 @@ impl PartialEq for Named {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// What [`Table::new`] takes for granted.
+    #[test]
+    fn no_zone_changes_twice_in_two_days() {
+        for name in jiff::tz::db().available() {
+            let zone = TimeZone::get(name.as_str()).unwrap();
+            let offset = |at: i64| {
+                zone.to_offset(Timestamp::from_second(at).unwrap())
+                    .seconds()
+            };
+            let changes = zone
+                .following(Timestamp::MIN)
+                .map(|change| change.timestamp().as_second())
+                .take_while(|at| *at < LISTED.1)
+                .filter(|at| offset(*at) != offset(at - 1));
+            let changes: Vec<i64> = changes.collect();
+            let apart = changes.windows(2).map(|pair| pair[1] - pair[0]).min();
+            assert!(
+                apart >= Some(WIDEST_JUMP) || apart.is_none(),
+                "{name} {apart:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn of_changes_close_together_the_last_counts() {
+        let hour = 3_600;
+        let changes = [
+            (0, 1),
+            (10 * hour, 2),
+            (11 * hour, 3),
+            (100 * hour, 1),
+            (120 * hour, 3),
+        ];
+        let table = Table::new(0, changes.map(|(at, offset)| (at, offset * hour as i32)));
+        assert_eq!(table.instants().collect::<Vec<_>>(), [11 * hour]);
+        assert_eq!((table.offset_at(0), table.last()), (0, 3 * hour as i32));
+    }
 
     /// Around each change and in between, on both sides of the listed times' ends.
     #[test]
