@@ -72,7 +72,7 @@ fn a_rule_prints_and_walks(rule: &Rule, window: Window) {
 }
 
 /// Occurrences are ordered, overlap their window, lie in the extent; half a window gives its half of them.
-fn windows_fit_together(series: &Series, window: Window) {
+pub(super) fn windows_fit_together(series: &Series, window: Window) {
     let Ok(all) = series.occurrences(window, &Budget::new(STEPS, INSTANCES)) else {
         return;
     };

@@ -3,7 +3,7 @@
 use crate::ical::rrule::civil::{self, DAY};
 use crate::ical::tree::Component;
 use crate::ical::value::{Duration, When};
-use crate::ical::zone::{Zone, Zones};
+use crate::ical::zone::{WIDEST_JUMP, Zone, Zones};
 
 /// How a component's times are read: the form of its DTSTART.
 ///
@@ -58,6 +58,21 @@ impl Frame {
             Some(zone) => zone.local_of(key),
             None => key,
         }
+    }
+
+    /// No civil seconds from these on have an earlier key. Those that the clock skips stand behind what follows them.
+    pub fn earliest(&self, local: i64) -> i64 {
+        let key = self.key(local);
+        key.saturating_sub(self.local(key).saturating_sub(local).max(0))
+    }
+
+    /// No civil seconds up to these have a later key.
+    pub fn latest(&self, local: i64) -> i64 {
+        let key = self.key(local);
+        let skipped = self.zone.as_ref().map_or(0, |zone| {
+            zone.offset_at(key) - zone.offset_at(key.saturating_sub(WIDEST_JUMP))
+        });
+        key.saturating_add(skipped.max(0).into())
     }
 
     /// The key of a property's time. The same moment may be written in UTC, with this or another TZID, or
@@ -134,10 +149,10 @@ impl Length {
     pub fn longest(self) -> i64 {
         match self {
             Length::Exact(seconds) | Length::Nominal { days: 0, seconds } => seconds,
-            // Days on the calendar may hold a shift of the offset.
+            // Days on the calendar may hold a change of the offset.
             Length::Nominal { days, seconds } => days
-                .saturating_add(1)
                 .saturating_mul(DAY)
+                .saturating_add(WIDEST_JUMP)
                 .saturating_add(seconds),
         }
     }

@@ -26,6 +26,9 @@ pub struct Series {
     pub(super) undated: Vec<usize>,
 }
 
+/// An instance of the master, before overrides: its key, civil seconds, and its own length if any.
+pub(super) type Instance = (i64, i64, Option<Length>);
+
 /// What the component without RECURRENCE-ID says.
 #[derive(Debug)]
 pub(super) struct Master {
@@ -37,8 +40,7 @@ pub(super) struct Master {
     pub rules: Vec<Rule>,
     /// EXRULE, which RFC 5545 deprecated and old calendars have.
     pub exrules: Vec<Rule>,
-    /// Key, civil seconds, own length.
-    pub rdates: Vec<(i64, i64, Option<Length>)>,
+    pub rdates: Vec<Instance>,
     /// Sorted keys, and sorted first civil seconds of days.
     pub exdates: Vec<i64>,
     pub exdays: Vec<i64>,
@@ -142,28 +144,17 @@ impl Series {
             );
         }
         if let Some(master) = &self.master {
-            let start = master.frame.key(master.start);
-            let earlier = self.earlier();
-            widen(
-                start.saturating_sub(earlier),
-                Some(master.frame.end(start, master.start, master.length)),
-            );
-            for &(key, local, length) in &master.rdates {
-                widen(
-                    key - earlier,
-                    Some(
-                        master
-                            .frame
-                            .end(key, local, length.unwrap_or(master.length)),
-                    ),
-                );
+            let (earlier, later) = (self.earlier(), self.later());
+            for (key, local, length) in master.listed() {
+                let own = master.end(key, local, length);
+                let moved = key.saturating_add(if self.ranges.is_empty() { 0 } else { later });
+                widen(key.saturating_sub(earlier), Some(own.max(moved)));
             }
+            let first = master.frame.earliest(master.start).saturating_sub(earlier);
             let budget = Budget::default();
             for rule in &master.rules {
-                let end = master
-                    .last_of(rule, &budget)
-                    .map(|last| last.saturating_add(self.later()));
-                widen(start, end);
+                let last = master.last_of(rule, &budget);
+                widen(first, last.map(|last| last.saturating_add(later)));
             }
         }
         (first, last.filter(|_| first.is_some()))
@@ -173,7 +164,7 @@ impl Series {
     pub(super) fn earlier(&self) -> i64 {
         let shifts = self.ranges.iter().map(|&place| &self.overrides[place]);
         shifts
-            .map(|o| o.key.saturating_sub(o.start_key))
+            .map(|o| o.local.saturating_sub(o.start))
             .fold(0, i64::max)
             .saturating_add(self.slack())
     }
@@ -182,8 +173,8 @@ impl Series {
     pub(super) fn later(&self) -> i64 {
         let shifts = self.ranges.iter().map(|&place| &self.overrides[place]);
         let shifted = shifts.map(|o| {
-            o.start_key
-                .saturating_sub(o.key)
+            o.start
+                .saturating_sub(o.local)
                 .max(0)
                 .saturating_add(o.length.longest())
         });
@@ -199,9 +190,9 @@ impl Series {
             .saturating_add(self.slack())
     }
 
-    /// Keys and shifted starts may lie on axes a zone's width apart.
+    /// Instances are moved by civil seconds; their keys may be of two zones, each less than a day from UTC.
     fn slack(&self) -> i64 {
-        if self.ranges.is_empty() { 0 } else { DAY }
+        if self.ranges.is_empty() { 0 } else { 2 * DAY }
     }
 }
 
@@ -298,6 +289,17 @@ impl Master {
         }
     }
 
+    /// DTSTART and what RDATE adds.
+    pub fn listed(&self) -> impl Iterator<Item = Instance> {
+        let first = (self.frame.key(self.start), self.start, None);
+        std::iter::once(first).chain(self.rdates.iter().copied())
+    }
+
+    /// The end of an instance.
+    pub fn end(&self, key: i64, local: i64, length: Option<Length>) -> i64 {
+        self.frame.end(key, local, length.unwrap_or(self.length))
+    }
+
     /// A walk over civil seconds; bounds outside of the calendar are none.
     pub fn span(&self, from: Option<i64>, to: Option<i64>) -> Span {
         let bound = |at: i64| civil::date_time(at.clamp(civil::MIN, civil::MAX));
@@ -315,8 +317,8 @@ impl Master {
             None => (i64::MAX, civil::MAX),
             Some(Until::Utc(at)) if self.frame.zone.is_some() => {
                 let key = civil::seconds(at);
-                // A local time that exists twice may be the earlier one: look an offset's shift further.
-                (key, self.frame.local(key).saturating_add(DAY))
+                // No clock is a day ahead of UTC.
+                (key, key.saturating_add(DAY))
             }
             Some(until) => {
                 let local = civil::seconds(until.last_local());
@@ -329,14 +331,14 @@ impl Master {
     fn last_of(&self, rule: &Rule, budget: &Budget) -> Option<i64> {
         if rule.until.is_some() {
             let (key, local) = self.until(rule);
-            return Some(key.min(self.frame.key(local)));
+            return Some(key.min(self.frame.latest(local)));
         }
         rule.count?;
         let last = rule.instances(self.span(None, None), budget).last();
         if budget.exhausted() {
             return None;
         }
-        Some(self.frame.key(last.map_or(self.start, civil::seconds)))
+        Some(self.frame.latest(last.map_or(self.start, civil::seconds)))
     }
 }
 

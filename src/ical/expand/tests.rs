@@ -4,6 +4,7 @@ use crate::ical::tree::{Limits, Tree};
 use crate::ical::value::When;
 use jiff::civil::date;
 
+mod bounds;
 mod corpus;
 
 /// Lines of a VEVENT (or of several, parted by `--`, or another component's after a `VTODO:` line).

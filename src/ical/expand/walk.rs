@@ -3,14 +3,10 @@
 //! Rules are walked only where their instances can reach the window; overrides are few and looked at one by
 //! one, wherever they were moved.
 
-use super::length::Length;
-use super::series::{Master, Override, Series};
+use super::series::{Instance, Master, Override, Series};
 use super::{Exhausted, Occurrence, WIDEST, Window};
 use crate::ical::rrule::civil::{self, DAY};
 use crate::ical::rrule::{Budget, Rule};
-
-/// An instance of the master, before overrides: its key, civil seconds, and its own length if any.
-type Instance = (i64, i64, Option<Length>);
 
 impl Series {
     /// See [`occurrences`](super::occurrences).
@@ -44,9 +40,8 @@ impl Series {
             return Some(over.occurrence());
         }
         let master = self.master.as_ref()?;
-        let local = master.frame.local(rid);
-        // A local time in a gap has been moved: look a day around.
-        let near = (Some(local - DAY), Some(local + DAY));
+        // No clock is a day from UTC.
+        let near = (Some(rid.saturating_sub(DAY)), Some(rid.saturating_add(DAY)));
         let instance = master
             .instances(near, budget)
             .into_iter()
@@ -61,16 +56,15 @@ impl Series {
 
     /// Between which civil seconds instances can overlap the window.
     fn reach(&self, master: &Master, window: &Window) -> (Option<i64>, Option<i64>) {
-        let local = |at: i64| master.frame.local(at.clamp(civil::MIN, civil::MAX));
-        // Civil and absolute time differ by what the offset shifts in between; a day is plenty.
+        // No clock is a day from UTC.
         let slack = if master.frame.is_local() { WIDEST } else { DAY };
+        let (before, after) = (
+            self.later().saturating_add(slack),
+            self.earlier().saturating_add(slack),
+        );
         (
-            window
-                .from
-                .map(|from| local(from.saturating_sub(self.later())).saturating_sub(slack)),
-            window
-                .to
-                .map(|to| local(to.saturating_add(self.earlier())).saturating_add(slack)),
+            window.from.map(|from| from.saturating_sub(before)),
+            window.to.map(|to| to.saturating_add(after)),
         )
     }
 
@@ -95,9 +89,7 @@ impl Series {
         Some(Occurrence {
             rid: key,
             start: key,
-            end: master
-                .frame
-                .end(key, local, length.unwrap_or(master.length)),
+            end: master.end(key, local, length),
             local: master.frame.is_local(),
             date: master.frame.date,
             component: master.component,
@@ -130,9 +122,8 @@ impl Master {
         let within =
             |local: i64| from.is_none_or(|from| local >= from) && to.is_none_or(|to| local <= to);
         let mut found: Vec<Instance> = Vec::new();
-        let first = (self.frame.key(self.start), self.start, None);
-        let extra = std::iter::once(first).chain(self.rdates.iter().copied());
-        found.extend(extra.filter(|(_, local, _)| within(*local) && budget.instance()));
+        let listed = self.listed();
+        found.extend(listed.filter(|(_, local, _)| within(*local) && budget.instance()));
         for rule in &self.rules {
             found.extend(
                 self.starts(rule, (from, to), budget)
@@ -143,8 +134,8 @@ impl Master {
         found.sort_by_key(|(key, _, length)| (*key, length.is_none()));
         found.dedup_by_key(|(key, ..)| *key);
         let mut out = Vec::new();
-        // An endless EXRULE matters as far as there is something to take out.
-        let to = found.iter().map(|(_, local, _)| *local).max();
+        // An endless EXRULE matters as far as there is something to take out, perhaps by the time behind a gap.
+        let to = found.iter().map(|(key, ..)| self.frame.local(*key)).max();
         for rule in &self.exrules {
             out.extend(self.starts(rule, (from, to), budget).map(|(key, _)| key));
         }
