@@ -53,6 +53,9 @@ fn kind(error: &Error) -> Kind {
         Error::Invalid { .. } => INVALID,
         Error::Precondition { is, .. } => precondition(is),
         Error::Throttled { .. } => ("throttled", "Too many attempts", 429),
+        Error::InsufficientStorage(_) => {
+            ("insufficient-storage", "The server has no room left", 507)
+        }
         Error::Unavailable(_) => ("unavailable", "Not now", 503),
         Error::Internal(_) => ("internal", "Something went wrong here", 500),
     }

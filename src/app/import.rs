@@ -300,6 +300,7 @@ fn stray(fault: &Fault) -> Verdict {
 fn refused(fault: Error) -> Result<Outcome> {
     match fault {
         Error::Internal(_)
+        | Error::InsufficientStorage(_)
         | Error::Unavailable(_)
         | Error::Unauthorized
         | Error::Throttled { .. } => Err(fault),

@@ -23,6 +23,8 @@ pub fn run(setting: Setting) -> Outcome {
 }
 
 async fn serve(mut setting: Setting) -> Outcome {
+    #[cfg(unix)]
+    outlive_size_limit();
     // Before the database is touched: an address in use is the commonest trouble. Port 0 becomes a real one here.
     let listeners = server::bind(&setting.config)
         .await
@@ -46,6 +48,17 @@ async fn serve(mut setting: Setting) -> Outcome {
     drop(server);
     store.close().await;
     Ok(())
+}
+
+/// A limit on the size of files (`ulimit -f`, `LimitFSIZE=`) refuses a write, as a full disk does, and does not end the
+/// process: SIGXFSZ has a handler that does nothing.
+#[cfg(unix)]
+fn outlive_size_limit() {
+    use tokio::signal::unix::{SignalKind, signal};
+    /// The same number on Linux (but for MIPS), macOS and the BSDs.
+    const SIGXFSZ: i32 = 25;
+    // The handler stays when its listener is dropped. Without one the system's own action holds.
+    drop(signal(SignalKind::from_raw(SIGXFSZ)));
 }
 
 /// What will go wrong later, said now.

@@ -56,6 +56,7 @@ pub fn refusal(error: &Error) -> Response<Body> {
         Error::Forbidden(_) | Error::Precondition { .. } => StatusCode::FORBIDDEN,
         Error::NotFound => return nothing(),
         Error::Throttled { .. } => StatusCode::TOO_MANY_REQUESTS,
+        Error::InsufficientStorage(_) => StatusCode::INSUFFICIENT_STORAGE,
         Error::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
         Error::Internal(why) => {
             tracing::error!(%why, "internal error");

@@ -31,6 +31,8 @@ pub enum Error {
     Precondition { is: Precondition, reason: String },
     /// 429, with the seconds to wait.
     Throttled { retry_after: u64 },
+    /// 507: the database has no room for it; nothing of it was stored.
+    InsufficientStorage(String),
     /// 503: try again.
     Unavailable(String),
     /// 500: a fault of ours, or of the disk. The text goes to the log, not to the client.
@@ -64,9 +66,8 @@ impl std::fmt::Display for Error {
             Error::BadRequest(why) | Error::Forbidden(why) | Error::Conflict(why) => {
                 f.write_str(why)
             }
-            Error::TooLarge(why) | Error::UnsupportedMediaType(why) | Error::Unavailable(why) => {
-                f.write_str(why)
-            }
+            Error::TooLarge(why) | Error::UnsupportedMediaType(why) => f.write_str(why),
+            Error::InsufficientStorage(why) | Error::Unavailable(why) => f.write_str(why),
             Error::Unauthorized => f.write_str("user name or password is wrong"),
             Error::NotFound => f.write_str("there is nothing at this address"),
             Error::MethodNotAllowed => f.write_str("this method does not apply here"),

@@ -238,7 +238,10 @@ fn error(error: &tokio_postgres::Error) -> Error {
         code if busy.contains(code) => {
             Error::Unavailable("the database had to stop this write, try again".into())
         }
-        // Class 53: out of disk, memory or connections; 57P: shutting down; 08: connection; 25006: a standby.
+        code if *code == SqlState::DISK_FULL => Error::InsufficientStorage(
+            "nothing was stored: there is no room left for the database".into(),
+        ),
+        // Class 53: out of memory or connections; 57P: shutting down; 08: connection; 25006: a standby.
         code if ["53", "57P", "08", "25006"]
             .iter()
             .any(|class| code.code().starts_with(class)) =>

@@ -270,13 +270,19 @@ pub(super) fn error(error: &rusqlite::Error) -> Error {
         rusqlite::ffi::SQLITE_CONSTRAINT_UNIQUE,
         rusqlite::ffi::SQLITE_CONSTRAINT_PRIMARYKEY,
     ];
+    // A write error is what a quota and a limit of the file's size look like; a full disk has its own code.
+    const NO_ROOM: [i32; 3] = [
+        rusqlite::ffi::SQLITE_FULL,
+        rusqlite::ffi::SQLITE_IOERR_WRITE,
+        rusqlite::ffi::SQLITE_IOERR_SHMSIZE,
+    ];
     match error.sqlite_error() {
         Some(e) if UNIQUE.contains(&e.extended_code) => {
             Error::Conflict(format!("already there: {error}"))
         }
-        Some(e) if e.code == ErrorCode::DiskFull => {
-            Error::Unavailable("nothing was stored: the disk of the database is full".into())
-        }
+        Some(e) if NO_ROOM.contains(&e.extended_code) => Error::InsufficientStorage(
+            "nothing was stored: there is no room left for the database".into(),
+        ),
         Some(e) if matches!(e.code, ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
             Error::Unavailable("the database is held by another process, try again".into())
         }

@@ -87,6 +87,22 @@ impl Fresh {
         Fresh { store, url, place }
     }
 
+    /// SQLite: the database may not grow any more, as on a full disk (`true`), or may again.
+    ///
+    /// # Panics
+    /// As [`Fresh::new`].
+    pub async fn full(&self, full: bool) {
+        // No limit is below the present size. It belongs to the connection, and the writer has one.
+        let limit = match full {
+            true => "pragma max_page_count = 1",
+            false => "pragma max_page_count = 1073741823",
+        };
+        self.store
+            .write(move |tx| Box::pin(async move { tx.script(limit).await }))
+            .await
+            .expect("the limit is set");
+    }
+
     /// The same database opened a second time, as another server would.
     ///
     /// # Panics

@@ -2,6 +2,7 @@
 
 mod backup;
 mod concurrent;
+mod full;
 mod nouns;
 mod schema;
 mod sync;

@@ -4,6 +4,7 @@ mod changes;
 mod compliance;
 mod discovery;
 mod free_busy;
+mod full;
 mod objects;
 mod properties;
 mod queries;
