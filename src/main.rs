@@ -2,7 +2,8 @@
 
 use std::process::ExitCode;
 
-/// Measured against the system's: quicker on small answers, and gives freed memory back.
+/// Its version 2 took 148 MB at the peak of the load test where version 3 took 178. Its speed beside the system's
+/// allocator has not been measured.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
