@@ -1,3 +1,5 @@
+mod agreement;
+
 use super::*;
 use crate::ical::tree::{Limits, Tree};
 use jiff::Timestamp;
