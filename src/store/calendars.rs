@@ -3,16 +3,18 @@
 //! A calendar's owner has all rights; others what was granted to them or to a group of theirs, the highest of it.
 
 mod binding;
+mod copy;
 mod grant;
 
 pub use binding::{
-    HomeMember, HomeState, bind, home_state, remove, rename, restore, unbound_since,
+    HomeMember, HomeState, bind, find_bound, home_state, remove, rename, restore, unbound_since,
 };
+pub use copy::copy;
 pub use grant::{grants, set_grant};
 
 use binding::{insert_binding, lock_home};
 
-use super::sql::{Row, Tx, args, sql};
+use super::sql::{Row, Sql, Tx, args, sql};
 use crate::model::access::Privileges;
 use crate::model::{
     Bound, Calendar, CalendarId, CalendarKind, ComponentSet, Error, PrincipalId, Result,
@@ -216,44 +218,25 @@ pub async fn create(tx: &mut Tx<'_>, new: &NewCalendar, now: i64) -> Result<Cale
     Ok(id)
 }
 
+/// What a calendar's rows are deleted by, those of others first that are found by way of them.
+const PURGE: &[Sql<'static>] = &[
+    sql!(
+        "delete from property where owner_kind = 'object' and owner_id in (select id from object where calendar_id = $1)"
+    ),
+    sql!("delete from property where owner_kind = 'calendar' and owner_id = $1"),
+    sql!("delete from occurrence where calendar_id = $1"),
+    sql!("delete from object_body where id in (select id from object where calendar_id = $1)"),
+    sql!("delete from object where calendar_id = $1"),
+    sql!("delete from object_removed where calendar_id = $1"),
+    sql!("delete from object_version where calendar_id = $1"),
+    sql!("delete from calendar where id = $1"),
+];
+
 /// Removes a calendar for good, with its objects and their history.
 pub async fn purge(tx: &mut Tx<'_>, id: CalendarId) -> Result<()> {
-    let objects = sql!(
-        "delete from property where owner_kind = 'object' and owner_id in (select id from object where calendar_id = $1)"
-    );
-    tx.execute(objects, &args![id]).await?;
-    tx.execute(
-        sql!("delete from property where owner_kind = 'calendar' and owner_id = $1"),
-        &args![id],
-    )
-    .await?;
-    tx.execute(
-        sql!("delete from occurrence where calendar_id = $1"),
-        &args![id],
-    )
-    .await?;
-    tx.execute(
-        sql!("delete from object_body where id in (select id from object where calendar_id = $1)"),
-        &args![id],
-    )
-    .await?;
-    tx.execute(
-        sql!("delete from object where calendar_id = $1"),
-        &args![id],
-    )
-    .await?;
-    tx.execute(
-        sql!("delete from object_removed where calendar_id = $1"),
-        &args![id],
-    )
-    .await?;
-    tx.execute(
-        sql!("delete from object_version where calendar_id = $1"),
-        &args![id],
-    )
-    .await?;
-    tx.execute(sql!("delete from calendar where id = $1"), &args![id])
-        .await?;
+    for statement in PURGE {
+        tx.execute(*statement, &args![id]).await?;
+    }
     Ok(())
 }
 
@@ -269,6 +252,18 @@ pub async fn lock(tx: &mut Tx<'_>, id: CalendarId, now: i64) -> Result<i64> {
     tx.one(statement, &args![id, now], |row| row.int(0))
         .await?
         .ok_or(Error::NotFound)
+}
+
+/// Locks a calendar as [`lock`] does, without a change: nobody changes its members until the end of this transaction.
+///
+/// # Errors
+/// As [`lock`].
+pub async fn hold(tx: &mut Tx<'_>, id: CalendarId) -> Result<()> {
+    let statement = sql!("update calendar set seq = seq where id = $1 and deleted is null");
+    match tx.execute(statement, &args![id]).await? {
+        0 => Err(Error::NotFound),
+        _ => Ok(()),
+    }
 }
 
 /// Counts a change of a calendar's properties.

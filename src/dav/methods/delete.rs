@@ -1,7 +1,6 @@
 //! DELETE (RFC 4918 §9.6) of an object, or of a calendar with all that is in it (which its owner finds in the trash).
 
-use http::StatusCode;
-
+use super::copy_move::no_content;
 use super::put::parent;
 use crate::dav::request::Depth;
 use crate::dav::view::Node;
@@ -9,7 +8,7 @@ use crate::dav::{Call, resource};
 use crate::model::{Door, Error, Origin, Path, Privilege, Privileges, Result, access};
 use crate::objects;
 use crate::store::calendars;
-use crate::wire::{ReplyBody, Response};
+use crate::wire::Response;
 
 pub async fn run(call: Call) -> Result<Response> {
     match call.path() {
@@ -17,9 +16,7 @@ pub async fn run(call: Call) -> Result<Response> {
         Path::Calendar { name, slug } => remove_calendar(&call, name, slug).await?,
         _ => return Err(Error::MethodNotAllowed),
     }
-    let mut response = Response::new(ReplyBody::Empty);
-    *response.status_mut() = StatusCode::NO_CONTENT;
-    Ok(response)
+    Ok(no_content())
 }
 
 async fn remove_object(call: &Call, home: &str, slug: &str, name: &str) -> Result<()> {

@@ -11,6 +11,7 @@ mod propfind;
 mod proppatch;
 mod put;
 mod report;
+mod transfer_calendar;
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
@@ -61,7 +62,7 @@ pub static METHODS: &[Method] = &[
     method!("PUT", MEMBERS, Object, put::run),
     method!("POST", On::CALENDAR, Object, post::run),
     method!("DELETE", CONTENT, Xml, delete::run),
-    method!("COPY", MEMBERS, Xml, copy_move::copy),
+    method!("COPY", CONTENT, Xml, copy_move::copy),
     method!("MOVE", CONTENT, Xml, copy_move::rename),
     method!("MKCALENDAR", On::CALENDAR, Xml, mkcol::mkcalendar),
     method!("MKCOL", On::CALENDAR, Xml, mkcol::mkcol),

@@ -11,6 +11,7 @@ mod queries;
 mod search;
 mod syncing;
 mod transcripts;
+mod transfer;
 mod webdav;
 
 use http_body_util::BodyExt;

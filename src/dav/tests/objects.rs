@@ -515,45 +515,6 @@ async fn a_fold_inside_a_character_is_whole_in_calendar_data() {
 }
 
 #[tokio::test]
-async fn a_calendar_moves_within_its_home_and_stays_itself() {
-    let dav = Dav::new().await;
-    let ben = dav.user("ben").await;
-    dav.put("a.ics", &event("a", 1)).await;
-    let (token, home) = (dav.token(WORK).await, dav.token(ANNA).await);
-    let there = "/dav/calendars/anna/moved/";
-    let to = |path| [("Destination", path), ("Overwrite", "F")];
-    dav.ok("MOVE", WORK, &to("/dav/calendars/anna/calendar/"), "", 412)
-        .await;
-    for (path, want) in [
-        ("/dav/calendars/anna/calendar/", "resource-must-be-null"),
-        ("/dav/calendars/ben/x/", "calendar-collection-location-ok"),
-        (
-            "/dav/calendars/anna/work/x.ics",
-            "calendar-collection-location-ok",
-        ),
-    ] {
-        let answer = dav
-            .ok("MOVE", WORK, &[("Destination", path)], "", 403)
-            .await;
-        assert_eq!(answer.precondition(), want, "{path}");
-    }
-    dav.ok("COPY", WORK, &to(there), "", 405).await;
-    let stranger = dav.send_as(&ben, "MOVE", WORK, &to(there), "").await;
-    assert_eq!(stranger.status, 404);
-    dav.ok("MOVE", WORK, &to(there), "", 201).await;
-    dav.ok("GET", &format!("{there}a.ics"), &[], "", 200).await;
-    dav.ok("GET", &format!("{WORK}a.ics"), &[], "", 404).await;
-    assert_eq!(dav.token(there).await, token, "it is the same calendar");
-    let body = format!(
-        "<D:sync-collection {NS}><D:sync-token>{home}</D:sync-token><D:sync-level>1</D:sync-level>\
-         <D:prop/></D:sync-collection>"
-    );
-    let mut seen = dav.report(ANNA, "1", &body).await.hrefs();
-    seen.sort();
-    assert_eq!(seen, [there, WORK]);
-}
-
-#[tokio::test]
 async fn a_calendar_is_deleted_only_in_the_state_that_was_seen() {
     let dav = Dav::new().await;
     let tag = dav

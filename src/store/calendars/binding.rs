@@ -60,6 +60,19 @@ pub(super) async fn insert_binding(
     tx.execute(back, &args![home, slug]).await.map(drop)
 }
 
+/// The calendar that is bound at a slug of a home.
+pub async fn find_bound(
+    tx: &mut Tx<'_>,
+    home: PrincipalId,
+    slug: &str,
+) -> Result<Option<CalendarId>> {
+    let statement = sql!("select calendar_id from binding where home_id = $1 and slug = $2");
+    tx.one(statement, &args![home, slug], |row| {
+        Ok(CalendarId(row.int(0)?))
+    })
+    .await
+}
+
 /// Gives a calendar another slug in a home. For sync the old address goes away and the calendar changes.
 ///
 /// # Errors
@@ -71,11 +84,7 @@ pub async fn rename(
     to: &str,
     now: i64,
 ) -> Result<()> {
-    let statement = sql!("select calendar_id from binding where home_id = $1 and slug = $2");
-    let id = tx
-        .one(statement, &args![home, from], |row| row.int(0))
-        .await?;
-    let id = CalendarId(id.ok_or(Error::NotFound)?);
+    let id = find_bound(tx, home, from).await?.ok_or(Error::NotFound)?;
     // The calendar's row is locked before the home's, as in `remove`.
     touch_props(tx, id, now).await?;
     unbind(tx, home, from).await?;
