@@ -7,7 +7,11 @@
 //!
 //! What may go wrong is [`Fault`], the whole vocabulary that sync has for trouble.
 
+pub mod account;
+pub mod address;
 mod fault;
+#[cfg(test)]
+pub mod testing;
 
 pub use fault::{Fault, Refusal};
 
