@@ -29,3 +29,8 @@ pub mod server;
 pub mod store;
 pub mod wire;
 pub mod xml;
+
+/// The providers that the bridges are tried against, inside the process.
+#[cfg(test)]
+#[path = "../tests/simulator/mod.rs"]
+pub mod simulator;

@@ -247,7 +247,7 @@ fn is_sql(text: &str) -> bool {
 fn map_has_code(file: &str, source: &str) -> Vec<Breach> {
     let code = source.lines().enumerate().find(|(_, line)| {
         let line = line.trim();
-        let map = ["//", "#!", "pub mod ", "mod ", "#[cfg"];
+        let map = ["//", "#!", "pub mod ", "mod ", "#[cfg", "#[path"];
         !line.is_empty() && !map.iter().any(|start| line.starts_with(start))
     });
     code.map(|(at, line)| format!("src/{file}:{}: code in the map: {line}", at + 1))
