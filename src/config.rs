@@ -35,6 +35,25 @@ pub struct Config {
     pub tls: Option<Tls>,
     pub limits: Limits,
     pub retention: Retention,
+    pub google: OAuthApp,
+    pub microsoft: OAuthApp,
+    /// Networks inside that may be fetched from.
+    pub fetch_allow: Vec<Network>,
+}
+
+/// Our application at a provider, and where the provider's services are.
+#[derive(Clone, Debug, Default)]
+pub struct OAuthApp {
+    pub client_id: String,
+    pub client_secret: SecretString,
+    /// Stands for `{tenant}` in the addresses; empty where there is no such thing.
+    pub tenant: String,
+    pub authorize_url: String,
+    pub token_url: String,
+    pub userinfo_url: String,
+    /// Empty: the provider has none.
+    pub revoke_url: String,
+    pub api_url: String,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -117,6 +136,9 @@ impl Config {
             tls: None,
             limits: Limits::default(),
             retention: Retention::default(),
+            google: OAuthApp::default(),
+            microsoft: OAuthApp::default(),
+            fetch_allow: Vec::new(),
         }
     }
 
@@ -125,6 +147,15 @@ impl Config {
         match self.database.expose_secret() {
             "" => format!("sqlite:{}", self.data_dir.join("kalends.db").display()),
             url => url.to_string(),
+        }
+    }
+
+    /// Our application at a provider that uses OAuth.
+    pub fn oauth_app(&self, provider: &str) -> Option<&OAuthApp> {
+        match provider {
+            "google" => Some(&self.google),
+            "microsoft" => Some(&self.microsoft),
+            _ => None,
         }
     }
 

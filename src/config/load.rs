@@ -135,7 +135,9 @@ pub fn example() -> String {
             text.push_str(&format!("\n[{group}]\n"));
             table = group;
         }
-        text.push('\n');
+        if !setting.doc.is_empty() {
+            text.push('\n');
+        }
         for line in setting.doc.lines() {
             text.push_str(&format!("# {line}\n"));
         }
@@ -149,7 +151,8 @@ fn written(setting: &Setting) -> String {
         Form::Plain => setting.default.to_string(),
         Form::Text => Value::from(setting.default).to_string(),
         Form::List => {
-            let items: Vec<Value> = setting.default.split(", ").map(Value::from).collect();
+            let words = setting.default.split(", ").filter(|word| !word.is_empty());
+            let items: Vec<Value> = words.map(Value::from).collect();
             Value::Array(items).to_string()
         }
     }
@@ -239,8 +242,8 @@ mod tests {
                 "tls.cert and tls.key must be set together",
             ),
             (
-                "[google]\nclient_id = \"x\"",
-                "there is no setting `google.client_id`",
+                "[gogle]\nclient_id = \"x\"",
+                "there is no setting `gogle.client_id`",
             ),
             (
                 "database_url = \"mysql://\"",

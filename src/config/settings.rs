@@ -170,6 +170,113 @@ pub static SETTINGS: &[Setting] = &[
         |config, value| tls(config, |tls| &mut tls.key, value),
     ),
     row!(
+        "google.client_id",
+        Text,
+        "",
+        "OAuth client of your project in Google's console (README, *Google*). Empty: nobody can connect Google calendars.",
+        google.client_id = |v| text(v)
+    ),
+    row!(
+        "google.client_secret",
+        Text,
+        "",
+        "Its secret. Better as the variable KALENDS_GOOGLE__CLIENT_SECRET.",
+        google.client_secret = |v| text(v).map(SecretString::from)
+    ),
+    row!(
+        "google.authorize_url",
+        Text,
+        "https://accounts.google.com/o/oauth2/v2/auth",
+        "Google's addresses; others for tests and proxies.",
+        google.authorize_url = |v| web_address(v)
+    ),
+    row!(
+        "google.token_url",
+        Text,
+        "https://oauth2.googleapis.com/token",
+        "",
+        google.token_url = |v| web_address(v)
+    ),
+    row!(
+        "google.userinfo_url",
+        Text,
+        "https://openidconnect.googleapis.com/v1/userinfo",
+        "",
+        google.userinfo_url = |v| web_address(v)
+    ),
+    row!(
+        "google.revoke_url",
+        Text,
+        "https://oauth2.googleapis.com/revoke",
+        "",
+        google.revoke_url = |v| web_address(v)
+    ),
+    row!(
+        "google.api_url",
+        Text,
+        "https://www.googleapis.com/calendar/v3",
+        "",
+        google.api_url = |v| web_address(v)
+    ),
+    row!(
+        "microsoft.client_id",
+        Text,
+        "",
+        "Application (client) id of your registration in Entra (README, *Microsoft*). Empty: nobody can connect Outlook\n\
+         calendars.",
+        microsoft.client_id = |v| text(v)
+    ),
+    row!(
+        "microsoft.client_secret",
+        Text,
+        "",
+        "Its client secret's value, not its id. Better as the variable KALENDS_MICROSOFT__CLIENT_SECRET.",
+        microsoft.client_secret = |v| text(v).map(SecretString::from)
+    ),
+    row!(
+        "microsoft.tenant",
+        Text,
+        "common",
+        "common: work and personal accounts; organizations; consumers; or one organisation's id or domain.",
+        microsoft.tenant = |v| text(v)
+    ),
+    row!(
+        "microsoft.authorize_url",
+        Text,
+        "https://login.microsoftonline.com/{tenant}/oauth2/v2.0/authorize",
+        "Microsoft's addresses, where {tenant} stands for the setting above; others for tests and proxies.",
+        microsoft.authorize_url = |v| text(v)
+    ),
+    row!(
+        "microsoft.token_url",
+        Text,
+        "https://login.microsoftonline.com/{tenant}/oauth2/v2.0/token",
+        "",
+        microsoft.token_url = |v| text(v)
+    ),
+    row!(
+        "microsoft.userinfo_url",
+        Text,
+        "https://graph.microsoft.com/oidc/userinfo",
+        "",
+        microsoft.userinfo_url = |v| web_address(v)
+    ),
+    row!(
+        "microsoft.api_url",
+        Text,
+        "https://graph.microsoft.com/v1.0",
+        "",
+        microsoft.api_url = |v| web_address(v)
+    ),
+    row!(
+        "fetch.allow_networks",
+        List,
+        "",
+        "Networks inside (10.0.0.0/8, 127.0.0.1 …) that calendar servers and .ics addresses which people connect may be in.\n\
+         Otherwise only public addresses are fetched. Addresses in this file are always fetched.",
+        fetch_allow = |v| networks(v)
+    ),
+    row!(
         "limits.object_bytes",
         Plain,
         "10485760",

@@ -10,6 +10,8 @@
 pub mod account;
 pub mod address;
 mod fault;
+pub mod http;
+pub mod oauth;
 #[cfg(test)]
 pub mod testing;
 
