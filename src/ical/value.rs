@@ -42,6 +42,9 @@ impl fmt::Display for BadValue {
 
 impl std::error::Error for BadValue {}
 
+/// A longer TZID is no zone's: its values are read as if it were not there. Each of a long list carries it.
+const LONGEST_TZID: usize = 255;
+
 /// A DATE or a DATE-TIME in one of its three forms. RFC 5545 §3.3.4, §3.3.5.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum When {
@@ -62,7 +65,7 @@ pub enum When {
 
 impl When {
     /// Reads one value; its shape decides between DATE and DATE-TIME, since many exporters forget `VALUE=DATE`.
-    /// A `Z` wins over a TZID, an empty TZID is none.
+    /// A `Z` wins over a TZID; an empty TZID is none, and so is one longer than any zone's.
     pub fn parse(value: &str, tzid: Option<&str>) -> Result<When, BadValue> {
         let bytes = value.trim_ascii().as_bytes();
         let read = || -> Option<When> {
@@ -76,13 +79,15 @@ impl When {
             }
             let at = date_time(date, bytes.get(9..15)?)?;
             match bytes.get(15..)? {
-                [] => Some(match tzid.filter(|id| !id.is_empty()) {
-                    Some(id) => When::Zoned {
-                        at,
-                        tzid: id.to_owned(),
+                [] => Some(
+                    match tzid.filter(|id| (1..=LONGEST_TZID).contains(&id.len())) {
+                        Some(id) => When::Zoned {
+                            at,
+                            tzid: id.to_owned(),
+                        },
+                        None => When::Floating(at),
                     },
-                    None => When::Floating(at),
-                }),
+                ),
                 [b'Z' | b'z'] => Some(When::Utc(at)),
                 _ => None,
             }
