@@ -90,8 +90,8 @@ impl Retrieval {
             return Ok(Cow::Borrowed(source));
         }
         let set = Instances::new(object, floating);
-        let times = set.times;
-        let freebusy = |property: Property<'t>| self.freebusy_edit(property, &times);
+        let times = &set.times;
+        let freebusy = |property: Property<'t>| self.freebusy_edit(property, times);
         match &self.recurrences {
             Recurrences::Expand(range) => {
                 let instances = set.within(range, budget)?;
@@ -99,7 +99,7 @@ impl Retrieval {
                 Ok(expansion.write(self.comp.as_ref(), &instances))
             }
             Recurrences::Limit(range) => {
-                let wanted = |component| limit::is_wanted(component, object, &times, range);
+                let wanted = |component| limit::is_wanted(component, object, times, range);
                 Ok(self.copy(object.calendar, &wanted, &freebusy))
             }
             Recurrences::Keep => Ok(self.copy(object.calendar, &|_| true, &freebusy)),

@@ -14,7 +14,7 @@ use crate::ical::value::{Duration, Period, When};
 use crate::ical::zone::{Zone, Zones};
 
 /// The times of one tree, local ones read in `floating`.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 pub(in crate::ical) struct Times<'o, 't> {
     pub zones: Zones<'t>,
     floating: &'o Zone,

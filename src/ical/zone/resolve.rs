@@ -2,21 +2,28 @@
 //!
 //! Evaluating a VTIMEZONE and comparing it with the tz database costs some forty microseconds, and most
 //! objects carry one of a few. So the outcome is remembered per VTIMEZONE text, for the whole process: a
-//! bounded memo of a pure function.
+//! bounded memo of a pure function. Within an object, which may name a zone with every value of a long list, it is
+//! looked up once.
 
 use super::{Rules, Zone, name};
 use crate::ical::rrule::civil::DAY;
 use crate::ical::tree::{Component, Tree};
 use jiff::Timestamp;
 use std::collections::HashMap;
-use std::sync::{Arc, LazyLock, RwLock};
+use std::sync::{Arc, LazyLock, OnceLock, RwLock};
 
-/// The zones of one object.
-#[derive(Clone, Copy)]
+/// The zones of one object. Cloning is cheap.
+#[derive(Clone)]
 pub struct Zones<'t> {
-    tree: &'t Tree<'t>,
-    /// The component index of its VTIMEZONEs, as far as there are.
-    own: [Option<u32>; MOST_ZONES],
+    own: Arc<[Own<'t>]>,
+}
+
+/// A VTIMEZONE of the object.
+struct Own<'t> {
+    /// Its TZID as written and as the text that it stands for, which need not be the same.
+    names: [String; 2],
+    component: Component<'t>,
+    verdict: OnceLock<Arc<Verdict>>,
 }
 
 /// Further VTIMEZONEs are not looked at: no object needs them, and each costs its evaluation.
@@ -25,7 +32,7 @@ const MOST_ZONES: usize = 48;
 /// A VTIMEZONE, judged.
 struct Verdict {
     rules: Option<Arc<Rules>>,
-    /// What its TZID says by itself, and when the rules disagree with that: instants, from and before.
+    /// What its TZID says by itself, and when the rules disagree with that: instants, from and before, in order.
     iana: Option<Zone>,
     differs: Vec<(i64, i64)>,
 }
@@ -51,55 +58,53 @@ impl<'t> Zones<'t> {
             .roots()
             .flat_map(|root| root.children_named("VTIMEZONE"))
             .filter(|own| own.span().len() <= LONGEST);
-        let mut own = [None; MOST_ZONES];
-        for (place, found) in own.iter_mut().zip(all) {
-            *place = u32::try_from(found.index()).ok();
-        }
-        Self { tree, own }
+        let own = all.take(MOST_ZONES).map(|component| Own {
+            names: component
+                .property("TZID")
+                .map(|tzid| [tzid.value(), tzid.text()].map(|name| name.trim().to_owned()))
+                .unwrap_or_default(),
+            component,
+            verdict: OnceLock::new(),
+        });
+        Self { own: own.collect() }
     }
 
     /// The zone of a TZID for times between two instants (without them: for all times). None when nothing
     /// says what the name means.
     pub fn resolve(&self, tzid: &str, within: Option<(i64, i64)>) -> Option<Zone> {
-        match self.vtimezone(tzid) {
-            Some(own) => judge(own).zone(within).or_else(|| name::alias(tzid)),
+        let name = tzid.trim();
+        let named = |own: &&Own<'_>| {
+            !name.is_empty() && own.names.iter().any(|own| own.eq_ignore_ascii_case(name))
+        };
+        match self.own.iter().find(named) {
+            Some(own) => own.verdict().zone(within).or_else(|| name::alias(tzid)),
             None => Zone::named(tzid),
         }
     }
 
     /// The zone of the first VTIMEZONE: the value of a `calendar-timezone` property (RFC 4791 §5.2.2).
     pub fn only(&self) -> Option<Zone> {
-        let own = self.all().next()?;
-        let verdict = judge(own);
+        let own = self.own.first()?;
+        let verdict = own.verdict();
         verdict
             .iana
             .clone()
             .or_else(|| verdict.zone(None))
-            .or_else(|| Zone::named(&tzid_of(own)?))
+            .or_else(|| Zone::named(&own.names[1]))
     }
+}
 
-    fn all(&self) -> impl Iterator<Item = Component<'t>> {
-        let places = self.own.iter().map_while(|place| *place);
-        places.filter_map(|place| self.tree.component(place as usize))
-    }
-
-    fn vtimezone(&self, tzid: &str) -> Option<Component<'t>> {
-        let tzid = tzid.trim();
-        let named = |own: &Component<'t>| {
-            own.property("TZID")
-                .is_some_and(|p| p.value().trim().eq_ignore_ascii_case(tzid))
-        };
-        self.all().find(named)
+impl Own<'_> {
+    fn verdict(&self) -> &Verdict {
+        self.verdict.get_or_init(|| judge(self.component))
     }
 }
 
 impl Verdict {
     fn zone(&self, within: Option<(i64, i64)>) -> Option<Zone> {
         let (from, to) = within.unwrap_or((i64::MIN, i64::MAX));
-        let differs = self
-            .differs
-            .iter()
-            .any(|&(start, end)| start <= to && from < end);
+        let later = self.differs.partition_point(|&(_, end)| end <= from);
+        let differs = self.differs.get(later).is_some_and(|span| span.0 <= to);
         match (&self.iana, &self.rules) {
             (Some(iana), _) if !differs => Some(iana.clone()),
             (_, Some(rules)) => Some(Zone::Rules(Arc::clone(rules))),

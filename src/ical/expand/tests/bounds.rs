@@ -146,3 +146,42 @@ fn a_hostile_zone_of_the_far_future() {
         assert!(found.unwrap_err().so_far.len() as u32 > Budget::INSTANCES - 10);
     }
 }
+
+/// Every date of a long list names its zone, and that may be the last of many, each hard to read.
+#[test]
+fn dates_in_zones_that_are_hard_to_find() {
+    let zone = |n: usize| {
+        format!(
+            "BEGIN:VTIMEZONE\r\n{}TZID:z{n}\r\nBEGIN:STANDARD\r\nDTSTART:20260101T000000\r\nTZOFFSETFROM:+0100\r\n\
+             TZOFFSETTO:+0200\r\nEND:STANDARD\r\nEND:VTIMEZONE\r\n",
+            "A:\r\n".repeat(7_000)
+        )
+    };
+    let zones: String = (0..48).map(zone).collect();
+    let dates = "20260501T100000,".repeat(20_000);
+    let body = format!(
+        "DTSTART:20260501T080000Z\nRDATE;TZID=z47:{dates}\nEXDATE;TZID=z46:{}",
+        dates.replace("T10", "T11")
+    );
+    let text = object(&body).replacen("BEGIN:VEVENT", &format!("{zones}BEGIN:VEVENT"), 1);
+    let tree = Tree::parse(text.as_bytes(), &Limits::default()).unwrap();
+    let series = Series::of(&Object::read(&tree).unwrap(), &Zones::of(&tree));
+    let found = series.occurrences(Window::default(), &Budget::new(100, 30_000));
+    assert_eq!(show(&found.unwrap()), ["20260501T080000Z/20260501T080000Z"]);
+}
+
+/// A TZID is kept with every value of a list.
+#[test]
+fn dates_in_a_zone_with_a_long_name() {
+    let name = "z".repeat(100_000);
+    let dates = "20260501T100000,".repeat(20_000);
+    let body = format!("DTSTART:20260501T080000Z\nRDATE;TZID={name}:{dates}");
+    let found = with(&body, |object, zones| {
+        occurrences(object, zones, Window::default(), &Budget::new(100, 30_000))
+    });
+    let want = [
+        "20260501T080000Z/20260501T080000Z",
+        "20260501T100000Z/20260501T100000Z",
+    ];
+    assert_eq!(show(&found.unwrap()), want);
+}
