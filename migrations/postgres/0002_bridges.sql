@@ -19,7 +19,8 @@ create table connection (
   not_before   bigint not null default 0,
   listed       bigint,                          -- when its calendars were last listed
   lease        bigint not null default 0,       -- a server works on it until then
-  fence        bigint not null default 0        -- counts leases: who lost one changes nothing
+  fence        bigint not null default 0,        -- counts leases: who lost one changes nothing
+  refreshing   bigint not null default 0        -- a server renews its tokens until then
 );
 create unique index connection_once on connection(principal_id, provider, account);
 
@@ -103,6 +104,7 @@ create table unit (
   parked      text collate "C" not null default '',          -- a stable word: why it is not tried any more
   reason      text collate "C" not null default '',
   settled     bigint,
+  received    bigint not null default 0,        -- when a change of theirs last came in, for the policy `newest`
   primary key (link_id, uid)
 );
 create index unit_dirty on unit(link_id, retry_at) where dirty > 0 and parked = '';

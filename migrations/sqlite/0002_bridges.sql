@@ -19,7 +19,8 @@ create table connection (
   not_before   integer not null default 0,
   listed       integer,                          -- when its calendars were last listed
   lease        integer not null default 0,       -- a server works on it until then
-  fence        integer not null default 0        -- counts leases: who lost one changes nothing
+  fence        integer not null default 0,        -- counts leases: who lost one changes nothing
+  refreshing   integer not null default 0        -- a server renews its tokens until then
 ) strict;
 create unique index connection_once on connection(principal_id, provider, account);
 
@@ -103,6 +104,7 @@ create table unit (
   parked      text not null default '',          -- a stable word: why it is not tried any more
   reason      text not null default '',
   settled     integer,
+  received    integer not null default 0,        -- when a change of theirs last came in, for the policy `newest`
   primary key (link_id, uid)
 ) strict, without rowid;
 create index unit_dirty on unit(link_id, retry_at) where dirty > 0 and parked = '';

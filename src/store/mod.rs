@@ -8,6 +8,7 @@
 //! - Only the SQL of the migrations is written twice.
 
 pub mod backup;
+pub mod bridges;
 pub mod calendars;
 pub mod credentials;
 pub mod feeds;

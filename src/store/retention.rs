@@ -1,4 +1,4 @@
-//! What is forgotten in time: removed names, history, the trash.
+//! What is forgotten in time: removed names, history, the runs of links, the trash.
 
 use super::calendars;
 use super::sql::{Tx, args, sql};
@@ -19,6 +19,8 @@ pub struct Purged {
     pub changes: u64,
     pub versions: u64,
     pub calendars: u64,
+    /// Runs of links and conflicts, which are kept as long as the history.
+    pub runs: u64,
 }
 
 /// Purges at most about `limit` rows of a kind; call it again while it returns something.
@@ -35,6 +37,7 @@ pub async fn purge(tx: &mut Tx<'_>, keep: Keep, limit: i64) -> Result<Purged> {
             "delete from object_version where id in (select id from object_version where at < $1 order by at limit $2)"
         );
         purged.versions = tx.execute(statement, &args![since, limit]).await?;
+        purged.runs = super::bridges::purge(tx, since, limit).await?;
     }
     Ok(purged)
 }

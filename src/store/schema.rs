@@ -56,7 +56,8 @@ pub(super) const TABLES: &[Table] = tables![
     "feed_calendar": feed_id Int, calendar_id Int;
     "connection", numbered: id Int, principal_id Int, provider Text, account Text, label Text, secret Bytes,
         secret_seq Int, scopes Text, health Text, reason Text, told Int, created Int, last_success Int, failures Int,
-        not_before Int, listed Int, lease Int, fence Int;
+        not_before Int, listed Int, lease Int, fence Int,
+        refreshing Int;
     "oauth_flow": state_hash Text, principal_id Int, provider Text, connection_id Int, verifier Bytes, bound Text,
         return_to Text, expires Int;
     "remote_calendar", numbered: id Int, connection_id Int, remote_id Text, name Text, color Text, zone Text,
@@ -67,7 +68,7 @@ pub(super) const TABLES: &[Table] = tables![
         local_seq Int, last_sync Int, next_sync Int, poked Int, approved Int, created Int;
     "unit": link_id Int, uid Text, name Text, remote_id Text, generation Int, ours_etag Text, base_ours Bytes,
         base_theirs Bytes, theirs_hash Text, losses Text, wanted Int, held Int, dirty Int, attempts Int, retry_at Int,
-        parked Text, reason Text, settled Int;
+        parked Text, reason Text, settled Int, received Int;
     "remote_item": link_id Int, remote_id Text, series Text, uid Text, stamp Text, doc Bytes, seen Int;
     "watch", numbered: id Int, connection_id Int, link_id Int, provider Text, watch_id Text, resource Text,
         secret_hash Text, expires Int, state Text;

@@ -116,7 +116,17 @@ macro_rules! ids {
         }
     )+};
 }
-ids!(PrincipalId, CalendarId, ObjectId, CredentialId, FeedId);
+ids!(
+    PrincipalId,
+    CalendarId,
+    ObjectId,
+    CredentialId,
+    FeedId,
+    ConnectionId,
+    RemoteCalendarId,
+    LinkId,
+    RunId
+);
 
 /// The values of a statement: `args![id, name, now]`.
 macro_rules! args {

@@ -1,6 +1,7 @@
 //! What the store promises, on whichever engine the environment names (`KALENDS_TEST_POSTGRES`).
 
 mod backup;
+mod bridges;
 mod concurrent;
 mod full;
 mod nouns;

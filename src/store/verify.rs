@@ -122,6 +122,29 @@ const RULES: &[Rule] = rules![
     "select p.name from membership m join principal p on p.id = m.group_id where p.kind <> 'group'";
     "principal_alias", "is the name of somebody now",
     "select a.name from principal_alias a join principal p on p.name = a.name";
+    "connection", "has a health that there is not",
+    "select cast(c.id as text) from connection c where c.health not in ('ok', 'reconnect', 'paused', 'operator')";
+    "link", "belongs to another connection than its remote calendar",
+    "select cast(l.id as text) from link l join remote_calendar r on r.id = l.remote_calendar_id
+      where r.connection_id <> l.connection_id";
+    "link", "has taken in changes that the calendar has not made",
+    "select cast(l.id as text) from link l join calendar c on c.id = l.calendar_id where l.local_seq > c.seq";
+    "link", "has the page of a listing and a cursor that it is to replace",
+    "select cast(l.id as text) from link l where l.listing = 1 and l.cursor is not null";
+    "unit", "shares its event there with another unit",
+    "select cast(u.link_id as text) || ' ' || u.uid from unit u join unit v
+        on v.link_id = u.link_id and v.remote_id = u.remote_id and v.uid < u.uid where u.remote_id <> ''";
+    "unit", "is agreed upon with an event that is not there",
+    "select cast(u.link_id as text) || ' ' || u.uid from unit u
+      where u.dirty = 0 and u.base_theirs is not null and not exists
+       (select 1 from remote_item i where i.link_id = u.link_id and i.remote_id = u.remote_id)";
+    "unit", "has half of a base",
+    "select cast(u.link_id as text) || ' ' || u.uid from unit u
+      where (u.base_theirs is null and u.theirs_hash <> '') or (u.base_theirs is not null and u.theirs_hash = '')
+         or (u.base_ours is null and u.ours_etag <> '')";
+    "remote_item", "belongs to a unit that is not there",
+    "select cast(i.link_id as text) || ' ' || i.remote_id from remote_item i where i.uid <> '' and not exists
+       (select 1 from unit u where u.link_id = i.link_id and u.uid = i.uid)";
 ];
 
 /// Checks everything, on one snapshot. An empty list is good news.
