@@ -2,11 +2,13 @@
 
 pub mod availability;
 pub mod busy;
+pub mod canonical;
 pub mod charset;
 pub mod expand;
 #[cfg(any(test, fuzzing))]
 pub mod invariants;
 pub mod join;
+pub mod merge;
 pub mod object;
 pub mod parse;
 pub mod privacy;

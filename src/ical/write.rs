@@ -209,6 +209,17 @@ pub fn content_line(name: &str, params: &[(&str, &str)], value: &str) -> String 
     line
 }
 
+/// A property of another text as a content line of ours: as it is, folded anew.
+pub fn line_of(property: Property<'_>) -> String {
+    let mut line = property.name().to_owned();
+    for param in property.params() {
+        line.extend([";", param.name(), "=", param.raw()]);
+    }
+    line.push(':');
+    line.push_str(&property.value());
+    fold(&line) + "\r\n"
+}
+
 /// A content line whose value is TEXT: escaped, then as [`content_line`].
 pub fn text_line(name: &str, params: &[(&str, &str)], value: &str) -> String {
     content_line(name, params, &text::escape(value))

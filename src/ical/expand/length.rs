@@ -9,7 +9,7 @@ use crate::ical::zone::{WIDEST_JUMP, Zone, Zones};
 ///
 /// Times are compared on an axis: instants where there is a zone, else civil seconds. A place on it is a *key*.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Frame {
+pub(in crate::ical) struct Frame {
     /// None: local, a DATE or a floating time.
     pub zone: Option<Zone>,
     pub tzid: Option<String>,
@@ -18,7 +18,7 @@ pub(super) struct Frame {
 
 /// The length of each instance of a component.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum Length {
+pub(in crate::ical) enum Length {
     /// DTEND, DUE or nothing: always the same time.
     Exact(i64),
     /// DURATION: days on the calendar, then time.

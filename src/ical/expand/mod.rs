@@ -23,7 +23,7 @@
 
 #[cfg(any(test, fuzzing))]
 pub mod invariants;
-mod length;
+pub(in crate::ical) mod length;
 mod series;
 #[cfg(test)]
 mod tests;

@@ -8,7 +8,7 @@ use jiff::civil::Date;
 
 use crate::ical::tree::{Component, Property, Tree};
 use crate::ical::value::When;
-use crate::ical::write::{content_line, fold};
+use crate::ical::write::{content_line, line_of};
 
 /// Told of every TZID with a date on which it is used.
 pub type Uses<'u> = dyn FnMut(&str, Date) + 'u;
@@ -176,10 +176,7 @@ fn component(
         if let Some(tzid) = property.param("TZID") {
             uses(&tzid, first_day(&property.value()));
         }
-        let line = match time(property, public, uses) {
-            Some(line) => line,
-            None => fold(&unfolded(property)) + "\r\n",
-        };
+        let line = time(property, public, uses).unwrap_or_else(|| line_of(property));
         out.extend_from_slice(line.as_bytes());
     }
     for child in part.children() {
@@ -193,14 +190,6 @@ pub fn verbatim(part: Component<'_>) -> String {
     let mut out = Vec::new();
     component(part, "", &mut When::clone, &mut |_, _| {}, &mut out);
     String::from_utf8_lossy(&out).into_owned()
-}
-
-fn unfolded(property: Property<'_>) -> String {
-    let mut line = property.name().to_string();
-    for param in property.params() {
-        line += &format!(";{}={}", param.name(), param.raw());
-    }
-    line + ":" + &property.value()
 }
 
 /// The line of a time, with a zone if it had none; `None` when it is no time or needs no change.
