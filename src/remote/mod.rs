@@ -10,6 +10,7 @@
 pub mod account;
 pub mod address;
 mod fault;
+pub mod google;
 pub mod http;
 pub mod oauth;
 #[cfg(test)]
@@ -103,6 +104,22 @@ pub struct Row {
     pub oauth: Option<&'static OAuthSpec>,
     pub provider: &'static dyn Provider,
 }
+
+/// Every provider.
+pub static PROVIDERS: &[Row] = &[Row {
+    name: "google",
+    title: "Google Calendar",
+    oauth: Some(&google::OAUTH),
+    provider: &google::Google,
+}];
+
+/// The provider of this name.
+pub fn provider(name: &str) -> Option<&'static Row> {
+    PROVIDERS.iter().find(|row| row.name == name)
+}
+
+/// A property by which an event asks its provider for a conference: `AUTO`, or the service by name (`MEET`, `TEAMS`).
+pub const ASKS_CONFERENCE: &str = "X-KALENDS-CONFERENCE";
 
 /// OAuth 2 as one provider does it (addresses are in [`Endpoints`]).
 #[derive(Debug)]
