@@ -30,12 +30,19 @@ impl<'t> Property<'t> {
     }
 
     /// Is this its name, whatever the case?
+    #[inline]
     pub fn is(self, name: &str) -> bool {
-        // Most names differ in length, and no text is looked at then.
         let line = self.at();
-        let length = (line.name_end - line.start) as usize;
-        (length == name.len() || line.folded == Folded::Name)
-            && self.name().eq_ignore_ascii_case(name)
+        if line.folded == Folded::Name {
+            return self.name().eq_ignore_ascii_case(name);
+        }
+        let (own, name) = (
+            &self.tree.source[line.start as usize..line.name_end as usize],
+            name.as_bytes(),
+        );
+        // Most names differ in length, and most of the others (DTSTART, DTSTAMP, SUMMARY) in their last letter.
+        let last = |text: &[u8]| text.last().map(|byte| byte | 0x20);
+        own.len() == name.len() && last(own) == last(name) && own.eq_ignore_ascii_case(name)
     }
 
     /// Its value, unfolded but otherwise as written. Bytes that are not UTF-8 become U+FFFD.

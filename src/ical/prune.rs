@@ -7,7 +7,7 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
-use super::expand::Exhausted;
+use super::expand::{Exhausted, Occurrence};
 use super::object::Object;
 use super::query::TimeRange;
 use super::query::times::{Instances, Times};
@@ -17,7 +17,10 @@ use super::write::fold;
 use super::zone::Zone;
 
 mod expand;
+mod instance;
 mod limit;
+
+use instance::{Filling, One, Slot, Template};
 
 /// What `CALDAV:calendar-data` asks for.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -115,10 +118,10 @@ impl Retrieval {
     ) -> Cow<'t, [u8]> {
         let mut out = Output::new(calendar.tree().source());
         let edit = |_: Component<'t>, property: Property<'t>| freebusy(property);
-        out.open(calendar, self.comp.as_ref(), "", &edit);
+        out.open(calendar, self.comp.as_ref(), Vec::new(), &edit);
         for child in calendar.children().filter(|child| wanted(*child)) {
             if let Some(selection) = select(self.comp.as_ref(), child) {
-                out.component(child, selection, "", &edit);
+                out.component(child, selection, Vec::new(), &edit);
             }
         }
         out.close(calendar);
@@ -140,6 +143,8 @@ enum Edit {
     Drop,
     /// Whole content lines in its place.
     Line(String),
+    /// A line that differs from instance to instance.
+    Slot(Slot),
 }
 
 /// Decides about each property that the selection lets through.
@@ -151,6 +156,10 @@ struct Output<'t> {
     /// A span to be copied, that may still grow.
     kept: Range<usize>,
     bytes: Vec<u8>,
+    /// The instance that fills slots; without one they are left open.
+    one: Option<One>,
+    /// What is missing in `bytes`, and where.
+    slots: Vec<(usize, Slot)>,
 }
 
 impl<'t> Output<'t> {
@@ -159,6 +168,8 @@ impl<'t> Output<'t> {
             source,
             kept: 0..0,
             bytes: Vec::new(),
+            one: None,
+            slots: Vec::new(),
         }
     }
 
@@ -184,6 +195,12 @@ impl<'t> Output<'t> {
         self.bytes.extend_from_slice(&self.source[kept]);
     }
 
+    /// An instance of a component that has more of them.
+    fn instance(&mut self, template: &Template<'t>, occurrence: Occurrence) {
+        self.flush();
+        template.write(occurrence, &mut self.bytes);
+    }
+
     /// The answer; where it is one span of the source, that.
     fn finish(mut self) -> Cow<'t, [u8]> {
         if self.bytes.is_empty() {
@@ -193,19 +210,43 @@ impl<'t> Output<'t> {
         Cow::Owned(self.bytes)
     }
 
+    fn edit(&mut self, property: Option<Property<'t>>, edit: Edit) {
+        match (edit, property) {
+            (Edit::Drop, _) | (Edit::Keep, None) => {}
+            (Edit::Keep, Some(property)) => self.keep(property.span()),
+            (Edit::Line(line), _) => self.write(line.as_bytes()),
+            (Edit::Slot(slot), _) => self.slot(slot),
+        }
+    }
+
+    fn slot(&mut self, slot: Slot) {
+        match self.one.as_ref().map(|one| one.fill(&slot)) {
+            Some(Filling::Kept(span)) => self.keep(span),
+            Some(Filling::Line(name, form, seconds)) => {
+                self.flush();
+                form.write(name, seconds, &mut self.bytes);
+            }
+            Some(Filling::Nothing) => {}
+            None => {
+                self.flush();
+                self.slots.push((self.bytes.len(), slot));
+            }
+        }
+    }
+
     /// A component as `selection` wants it, with `extra` content lines, and the lines of it and of what is
     /// inside it through `edit`.
     fn component(
         &mut self,
         component: Component<'t>,
         selection: Option<&CompSelection>,
-        extra: &str,
+        extra: Vec<Edit>,
         edit: Editor<'_, 't>,
     ) {
         self.open(component, selection, extra, edit);
         for child in component.children() {
             if let Some(selection) = select(selection, child) {
-                self.component(child, selection, "", edit);
+                self.component(child, selection, Vec::new(), edit);
             }
         }
         self.close(component);
@@ -216,12 +257,12 @@ impl<'t> Output<'t> {
         &mut self,
         component: Component<'t>,
         selection: Option<&CompSelection>,
-        extra: &str,
+        extra: Vec<Edit>,
         edit: Editor<'_, 't>,
     ) {
         self.keep(component.begin_span());
-        if !extra.is_empty() {
-            self.write(extra.as_bytes());
+        for line in extra {
+            self.edit(None, line);
         }
         let props = selection.map(|selection| &selection.props);
         for property in component.properties() {
@@ -237,8 +278,7 @@ impl<'t> Output<'t> {
             match edit(component, property) {
                 Edit::Drop => {}
                 _ if named.is_some_and(|named| named.no_value) => self.without_value(property),
-                Edit::Keep => self.keep(property.span()),
-                Edit::Line(line) => self.write(line.as_bytes()),
+                edit => self.edit(Some(property), edit),
             }
         }
     }

@@ -157,9 +157,9 @@ impl When {
     }
 }
 
-impl fmt::Display for When {
-    /// The value's text, without parameters.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl When {
+    /// The value's text, without parameters: the digits, and how many of them count.
+    pub(super) fn digits(&self) -> ([u8; 16], usize) {
         let at = self.civil();
         let mut text = *b"00000000T000000Z";
         digits(&mut text[..4], at.year().unsigned_abs().into());
@@ -177,6 +177,14 @@ impl fmt::Display for When {
             When::Utc(_) => 16,
             _ => 15,
         };
+        (text, length)
+    }
+}
+
+impl fmt::Display for When {
+    /// The value's text, without parameters.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (text, length) = self.digits();
         f.write_str(std::str::from_utf8(&text[..length]).unwrap_or_default())
     }
 }

@@ -6,8 +6,8 @@
 
 use std::borrow::Cow;
 
+use super::instance::{Form, One, Slot, Template, end_name};
 use super::{CompSelection, Edit, Output, select};
-use crate::ical::expand::Occurrence;
 use crate::ical::object::{Kind, Object};
 use crate::ical::query::times::{Instance, Instances};
 use crate::ical::rrule::civil;
@@ -16,14 +16,6 @@ use crate::ical::value::{Duration, When};
 
 /// The properties that make a series, which no instance has.
 const RECURRENCE: [&str; 4] = ["RRULE", "RDATE", "EXDATE", "EXRULE"];
-
-/// How a time is written out.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Form {
-    Date,
-    Floating,
-    Utc,
-}
 
 /// An object about to be expanded.
 pub(super) struct Expansion<'e, 't> {
@@ -61,23 +53,32 @@ impl<'e, 't> Expansion<'e, 't> {
         let calendar = self.object.calendar;
         let mut out = Output::new(calendar.tree().source());
         let convert = |_: Component<'t>, property: Property<'t>| self.convert(property);
-        out.open(calendar, selection, "", &convert);
+        out.open(calendar, selection, Vec::new(), &convert);
         for child in calendar.children().filter(|child| !child.is("VTIMEZONE")) {
             if self.is_timeless(child)
                 && let Some(selection) = select(selection, child)
             {
-                out.component(child, selection, "", &convert);
+                out.component(child, selection, Vec::new(), &convert);
             }
         }
+        // A series is put together once; overrides have one instance as a rule.
+        let mut series = None;
         for instance in instances {
-            let component = calendar.tree().component(instance.occurrence.component);
-            let Some(component) = component.filter(|component| !self.is_timeless(*component))
-            else {
+            let occurrence = instance.occurrence;
+            let Some((component, selection)) = self.wanted(occurrence.component, selection) else {
                 continue;
             };
-            if let Some(selection) = select(selection, component) {
-                self.instance(&mut out, component, selection, instance);
+            if occurrence.overridden || instances.len() == 1 {
+                out.one = Some(One::new(component.is("VTODO"), occurrence));
+                self.component(component, selection, &mut out);
+                continue;
             }
+            let template = series.get_or_insert_with(|| {
+                let mut written = Output::new(calendar.tree().source());
+                self.component(component, selection, &mut written);
+                Template::new(component, written)
+            });
+            out.instance(template, occurrence);
         }
         out.close(calendar);
         out.finish()
@@ -98,54 +99,70 @@ impl<'e, 't> Expansion<'e, 't> {
         }
     }
 
-    fn instance(
+    /// The component of an instance, and what is asked of it.
+    fn wanted<'s>(
         &self,
-        out: &mut Output<'t>,
+        component: usize,
+        selection: Option<&'s CompSelection>,
+    ) -> Option<(Component<'t>, Option<&'s CompSelection>)> {
+        let component = self.object.calendar.tree().component(component)?;
+        if self.is_timeless(component) {
+            return None;
+        }
+        Some((component, select(selection, component)?))
+    }
+
+    /// Writes a component, with slots for what its instances differ in.
+    fn component(
+        &self,
         component: Component<'t>,
         selection: Option<&CompSelection>,
-        instance: &Instance,
+        out: &mut Output<'t>,
     ) {
-        let one = One::new(component, instance.occurrence);
-        let mut extra = String::new();
+        let end = end_name(component.is("VTODO"));
+        let mut extra = Vec::new();
         if self.recurs {
-            extra = self.recurrence_id(component, one.occurrence.rid);
-            if one.ends_unsaid(component) {
-                extra.push_str(&one.end());
+            extra.push(self.recurrence_id(component));
+            // A period of RDATE gives an instance an end that its component does not say.
+            let says = |name: &str| component.property(name).is_some();
+            if !says(end) && !says("DURATION") {
+                extra.push(Edit::Slot(Slot::Unsaid));
             }
         }
         let edit = |inside: Component<'t>, property: Property<'t>| match inside.index() {
-            index if index == component.index() => self.edit(property, &one),
+            index if index == component.index() => self.edit(property, end),
             _ => self.convert(property),
         };
-        out.component(component, selection, &extra, &edit);
+        out.component(component, selection, extra, &edit);
     }
 
     /// In the form of the series; that of an override without one is its own.
-    fn recurrence_id(&self, component: Component<'t>, rid: i64) -> String {
-        match (self.object.master, component.property("RECURRENCE-ID")) {
-            (None, Some(own)) => match When::of(own) {
-                Ok(when @ When::Zoned { .. }) => {
-                    Form::Utc.line("RECURRENCE-ID", self.set.times.utc(&when))
-                }
-                Ok(when) => Form::of(&when).line("RECURRENCE-ID", civil::seconds(when.civil())),
-                Err(_) => self.series.line("RECURRENCE-ID", rid),
-            },
-            _ => self.series.line("RECURRENCE-ID", rid),
+    fn recurrence_id(&self, component: Component<'t>) -> Edit {
+        let own = component.property("RECURRENCE-ID");
+        let own = own.filter(|_| self.object.master.is_none());
+        match own.and_then(|own| When::of(own).ok()) {
+            Some(when @ When::Zoned { .. }) => {
+                Edit::Line(Form::Utc.line("RECURRENCE-ID", self.set.times.utc(&when)))
+            }
+            Some(when) => {
+                let seconds = civil::seconds(when.civil());
+                Edit::Line(Form::of(&when).line("RECURRENCE-ID", seconds))
+            }
+            None => Edit::Slot(Slot::Id(self.series)),
         }
     }
 
-    fn edit(&self, property: Property<'t>, one: &One) -> Edit {
+    fn edit(&self, property: Property<'t>, end: &str) -> Edit {
         let is = |name: &str| property.is(name);
         match () {
             _ if RECURRENCE.iter().any(|name| is(name)) => Edit::Drop,
             _ if is("DURATION") => match Duration::of(property) {
-                // Nominal days may be longer or shorter than UTC's.
-                Ok(lasting) if lasting.total_seconds() != one.length() => Edit::Line(one.end()),
-                _ => Edit::Keep,
+                Ok(lasting) => Edit::Slot(Slot::Lasting(lasting.total_seconds(), property.span())),
+                Err(_) => Edit::Keep,
             },
             _ if !self.recurs && property.param("TZID").is_none() => self.convert(property),
-            _ if is("DTSTART") => Edit::Line(one.form.line("DTSTART", one.occurrence.start)),
-            _ if is(one.end_name) => Edit::Line(one.end()),
+            _ if is("DTSTART") => Edit::Slot(Slot::Start),
+            _ if is(end) => Edit::Slot(Slot::End),
             _ if is("RECURRENCE-ID") => Edit::Drop,
             _ => self.convert(property),
         }
@@ -162,7 +179,7 @@ impl<'e, 't> Expansion<'e, 't> {
         let value: Vec<String> = times
             .iter()
             .map(|when| match when {
-                When::Zoned { .. } => Form::Utc.text(self.set.times.utc(when)),
+                When::Zoned { .. } => Form::Utc.when(self.set.times.utc(when)).to_string(),
                 other => other.to_string(),
             })
             .collect();
@@ -171,81 +188,5 @@ impl<'e, 't> Expansion<'e, 't> {
             |param| !param.eq_ignore_ascii_case("TZID"),
             &value.join(","),
         ))
-    }
-}
-
-/// One instance, about to be written.
-struct One {
-    occurrence: Occurrence,
-    form: Form,
-    end_name: &'static str,
-}
-
-impl One {
-    fn new(component: Component<'_>, occurrence: Occurrence) -> One {
-        let form = match (occurrence.date, occurrence.local) {
-            (true, _) => Form::Date,
-            (false, true) => Form::Floating,
-            (false, false) => Form::Utc,
-        };
-        let end_name = if component.is("VTODO") {
-            "DUE"
-        } else {
-            "DTEND"
-        };
-        One {
-            occurrence,
-            form,
-            end_name,
-        }
-    }
-
-    fn length(&self) -> i64 {
-        self.occurrence.end.saturating_sub(self.occurrence.start)
-    }
-
-    fn end(&self) -> String {
-        self.form.line(self.end_name, self.occurrence.end)
-    }
-
-    /// A period of RDATE gives an instance an end that its component does not say.
-    fn ends_unsaid(&self, component: Component<'_>) -> bool {
-        let implied = if self.occurrence.date && self.end_name == "DTEND" {
-            civil::DAY
-        } else {
-            0
-        };
-        let says = |name: &str| component.property(name).is_some();
-        self.length() != implied && !says(self.end_name) && !says("DURATION")
-    }
-}
-
-impl Form {
-    fn of(when: &When) -> Form {
-        match when {
-            When::Date(_) => Form::Date,
-            When::Floating(_) => Form::Floating,
-            When::Utc(_) | When::Zoned { .. } => Form::Utc,
-        }
-    }
-
-    /// Seconds as this form has them: an instant for UTC, civil seconds for the others.
-    fn text(self, seconds: i64) -> String {
-        let at = civil::date_time(seconds.clamp(civil::MIN, civil::MAX)).unwrap_or_default();
-        match self {
-            Form::Date => When::Date(at.date()),
-            Form::Floating => When::Floating(at),
-            Form::Utc => When::Utc(at),
-        }
-        .to_string()
-    }
-
-    fn line(self, name: &str, seconds: i64) -> String {
-        let value = if self == Form::Date {
-            ";VALUE=DATE"
-        } else {
-            ""
-        };
-        format!("{name}{value}:{}\r\n", self.text(seconds))
     }
 }
