@@ -279,10 +279,46 @@ pub fn fetched(app: &App, feed: &Feed, agent: &str) {
     });
 }
 
+/// A body in parts, which bodies may share. Cloning is cheap.
+#[derive(Clone, Debug, Default)]
+pub struct Text {
+    parts: Arc<[Bytes]>,
+    length: usize,
+}
+
+impl Text {
+    pub fn parts(&self) -> impl ExactSizeIterator<Item = &Bytes> {
+        self.parts.iter()
+    }
+
+    /// In bytes.
+    pub fn len(&self) -> usize {
+        self.length
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.length == 0
+    }
+}
+
+impl FromIterator<Bytes> for Text {
+    fn from_iter<I: IntoIterator<Item = Bytes>>(parts: I) -> Text {
+        let parts: Arc<[Bytes]> = parts.into_iter().filter(|part| !part.is_empty()).collect();
+        let length = parts.iter().map(Bytes::len).sum();
+        Text { parts, length }
+    }
+}
+
+impl From<Vec<u8>> for Text {
+    fn from(whole: Vec<u8>) -> Text {
+        Text::from_iter([Bytes::from(whole)])
+    }
+}
+
 /// Bodies that are ready, each with the tag of the state that it shows. Never more than [`CACHE_BYTES`].
 #[derive(Clone)]
 pub struct Cache {
-    bodies: moka::sync::Cache<(FeedId, u8), (String, Bytes)>,
+    bodies: moka::sync::Cache<(FeedId, u8), (String, Text)>,
     /// Feeds share these by id: see [`Cache::turn`].
     turns: Arc<[tokio::sync::Mutex<()>; TURNS]>,
 }
@@ -297,7 +333,7 @@ impl std::fmt::Debug for Cache {
 
 impl Default for Cache {
     fn default() -> Cache {
-        let weigh = |_: &(FeedId, u8), (tag, body): &(String, Bytes)| {
+        let weigh = |_: &(FeedId, u8), (tag, body): &(String, Text)| {
             u32::try_from(body.len() + tag.len() + 100).unwrap_or(u32::MAX)
         };
         Cache {
@@ -312,16 +348,18 @@ impl Default for Cache {
 
 impl Cache {
     /// The body of a feed in one form, if it shows the state `tag`.
-    pub fn get(&self, feed: FeedId, form: u8, tag: &str) -> Option<Bytes> {
+    pub fn get(&self, feed: FeedId, form: u8, tag: &str) -> Option<Text> {
         self.bodies
             .get(&(feed, form))
             .filter(|(kept, _)| kept == tag)
             .map(|(_, body)| body)
     }
 
-    pub fn put(&self, feed: FeedId, form: u8, tag: &str, body: &Bytes) {
+    pub fn put(&self, feed: FeedId, form: u8, tag: &str, body: &Text) {
         self.bodies
             .insert((feed, form), (tag.to_string(), body.clone()));
+        // Else what is replaced would stay for a while, and bodies are large.
+        self.bodies.run_pending_tasks();
     }
 
     /// Waits until nobody else makes a body of this feed. Many ask at once when a large feed has changed; one makes the

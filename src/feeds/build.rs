@@ -2,22 +2,20 @@
 
 use std::collections::BTreeMap;
 
-use bytes::Bytes;
-
 use super::document::{Document, Fresh, Laid, Level, Look};
 use super::feed::Form;
 use super::json;
 use super::kept::Kept;
-use super::visit::{visit, visit_all};
+use super::visit::{shown, visit};
 use crate::app::App;
-use crate::app::calendars::{Face, faces, zone_name};
-use crate::app::feeds::{Open, Privacy};
+use crate::app::calendars::{Face, faces, zone, zone_name};
+use crate::app::feeds::{Open, Privacy, Text};
 use crate::app::freebusy::of_calendars;
 use crate::app::sessions::author::{PRODID, utc};
 use crate::ical::busy::FreeBusy;
 use crate::ical::privacy::Reduction;
 use crate::ical::query::TimeRange;
-use crate::model::{CalendarId, Result};
+use crate::model::{Bound, Result};
 use crate::store::objects::{self, Change, MemberRef};
 
 pub const DAY: i64 = 86_400;
@@ -59,26 +57,31 @@ impl Plan {
     }
 }
 
-/// A body, and what the next one can be made of.
-pub struct Made {
-    pub body: Bytes,
-    pub laid: Option<Laid>,
+/// A body, and where there is, what the next one can be made of.
+pub enum Made {
+    Text(Text),
+    Laid(Laid),
+}
+
+impl Made {
+    pub fn text(&self) -> &Text {
+        match self {
+            Made::Text(text) => text,
+            Made::Laid(laid) => &laid.text,
+        }
+    }
 }
 
 impl From<Vec<u8>> for Made {
     fn from(body: Vec<u8>) -> Made {
-        Made {
-            body: body.into(),
-            laid: None,
-        }
+        Made::Text(body.into())
     }
 }
 
 /// The body of a feed in one form.
 pub async fn body(app: &App, open: &Open, form: Form, plan: &Plan, kept: &Kept) -> Result<Made> {
     match form {
-        Form::Calendar if plan.window.is_none() => whole(app, open, kept).await,
-        Form::Calendar => windowed(app, open, plan).await,
+        Form::Calendar => events(app, open, plan, kept).await.map(Made::Laid),
         Form::FreeBusy => free_busy(app, open, plan).await.map(Made::from),
         Form::Json => json::body(app, open, plan.range(), &name(app, open).await?)
             .await
@@ -114,22 +117,10 @@ fn level<'a>(
     }
 }
 
-async fn windowed(app: &App, open: &Open, plan: &Plan) -> Result<Made> {
+/// The objects of the calendars: made of the last body where few have changed since.
+async fn events(app: &App, open: &Open, plan: &Plan, kept: &Kept) -> Result<Laid> {
     let (mask, stamp) = (mask(app, open), utc(open.feed.created));
-    let mut document = Document::new(level(open, &stamp, &mask));
-    for bound in &open.calendars {
-        document.begin(bound.calendar.id, &zone_name(&bound.calendar));
-        let mut add = |object: &MemberRef<'_>| add(&mut document, object);
-        visit(app, bound, plan.window, &mut add).await?;
-    }
-    let body = document.finish(&look(app, open).await?).body;
-    Ok(Made { body, laid: None })
-}
-
-/// All objects of the calendars: made of the last one where few have changed since.
-async fn whole(app: &App, open: &Open, kept: &Kept) -> Result<Made> {
-    let (mask, stamp) = (mask(app, open), utc(open.feed.created));
-    let before = kept.get(open);
+    let before = kept.get(open, plan);
     let mut document = match &before {
         Some(before) => Document::after(level(open, &stamp, &mask), &before.laid),
         None => Document::new(level(open, &stamp, &mask)),
@@ -141,38 +132,44 @@ async fn whole(app: &App, open: &Open, kept: &Kept) -> Result<Made> {
             .as_ref()
             .and_then(|before| Some((before, before.seq_of(calendar)?)));
         let changed = match since {
-            Some((before, seq)) => changes(app, calendar.id, seq)
+            Some((before, seq)) => changes(app, bound, seq, plan.window)
                 .await?
                 .map(|changed| (before, changed)),
             None => None,
         };
-        match changed {
-            Some((before, changed)) => document.merge(&before.laid, &changed),
-            None => visit_all(app, bound, &mut |object| add(&mut document, object)).await?,
+        if let Some((before, changed)) = changed {
+            document.merge(&before.laid, &changed);
+            continue;
         }
+        // All objects come in the order of their names, those of a window do not.
+        let ordered = plan.window.is_none();
+        let mut add = |object: &MemberRef<'_>| {
+            document.add(object.name, object.body, object.uid, &utc(object.modified));
+            if ordered {
+                document.go_on();
+            }
+        };
+        visit(app, bound, plan.window, &mut add).await?;
     }
-    let laid = document.finish(&look(app, open).await?);
-    Ok(Made {
-        body: laid.body.clone(),
-        laid: Some(laid),
-    })
+    Ok(document.finish(&look(app, open).await?))
 }
 
-fn add(document: &mut Document<'_>, object: &MemberRef<'_>) {
-    document.add(object.name, object.body, object.uid, &utc(object.modified));
-}
+/// What became of the objects that changed since a number: none of those that are gone or outside of the window.
+type Changes = BTreeMap<String, Option<Fresh>>;
 
 /// The objects that changed since a number; `None`: so many that it is quicker to read all.
 async fn changes(
     app: &App,
-    id: CalendarId,
+    bound: &Bound,
     since: i64,
-) -> Result<Option<BTreeMap<String, Option<Fresh>>>> {
+    window: Option<(i64, i64)>,
+) -> Result<Option<Changes>> {
     const FEW: i64 = 200;
+    let (id, zone) = (bound.calendar.id, &zone(&bound.calendar));
     app.store
         .read(|tx| {
             Box::pin(async move {
-                let mut changed = BTreeMap::new();
+                let mut changed = Changes::new();
                 objects::changed_since(tx, id, since, FEW + 1, |change| {
                     let name = match change {
                         Change::Changed(member) => member.name,
@@ -185,7 +182,10 @@ async fn changes(
                 if changed.len() as i64 > FEW {
                     return Ok(None);
                 }
-                let names: Vec<String> = changed.keys().cloned().collect();
+                let mut names: Vec<String> = changed.keys().cloned().collect();
+                if let Some(window) = window {
+                    names = shown(tx, id, zone, &names, window).await?;
+                }
                 let names: Vec<&str> = names.iter().map(String::as_str).collect();
                 objects::many(tx, id, &names, true, |object| {
                     let fresh = Fresh {

@@ -4,13 +4,14 @@
 //! Left out: a TZID that is an IANA name but comes with rules of its own keeps its name here, and readers take IANA's.
 
 use std::collections::BTreeMap;
-use std::ops::Range;
+use std::sync::Arc;
 
-use bytes::Bytes;
 use icalendar::{Calendar, Parameter, Property};
 use jiff::civil::Date;
 
+use super::chunks::{Chunk, Chunks};
 use super::color;
+use crate::app::feeds::Text;
 use crate::ical::expand::extent;
 use crate::ical::object::Object;
 use crate::ical::privacy::{Reduction, copy, reduce};
@@ -40,31 +41,10 @@ pub enum Level<'a> {
 /// A feed in the making.
 pub struct Document<'a> {
     level: Level<'a>,
-    /// The calendar at hand, and its zone of times without one, an IANA name.
-    calendar: CalendarId,
+    /// The zone of times without one of the calendar at hand, an IANA name.
     local: String,
-    events: Vec<u8>,
-    pieces: Vec<Piece>,
+    events: Chunks,
     zones: Names,
-}
-
-/// A finished feed, with what is needed to make the next one of it when few objects have changed.
-pub struct Laid {
-    pub body: Bytes,
-    /// Where the events begin in `body`.
-    events_at: usize,
-    pieces: Vec<Piece>,
-    zones: Names,
-}
-
-/// What one object became.
-struct Piece {
-    calendar: CalendarId,
-    name: Box<str>,
-    /// Among the events.
-    at: Range<usize>,
-    /// The TZIDs that it uses, by number, with the first day.
-    zones: Box<[(usize, Date)]>,
 }
 
 /// TZIDs by number.
@@ -79,36 +59,34 @@ impl<'a> Document<'a> {
     pub fn new(level: Level<'a>) -> Document<'a> {
         Document {
             level,
-            calendar: CalendarId(0),
             local: "UTC".to_string(),
-            events: Vec::new(),
-            pieces: Vec::new(),
+            events: Chunks::default(),
             zones: Names::default(),
         }
     }
 
-    /// One that will keep most of `before`.
+    /// One that will share most of `before`.
     pub fn after(level: Level<'a>, before: &Laid) -> Document<'a> {
         let mut document = Document::new(level);
-        document
-            .events
-            .reserve(before.body.len() + before.body.len() / 64);
-        document.pieces.reserve(before.pieces.len() + 16);
         document.zones.names.clone_from(&before.zones.names);
         document
     }
 
     /// The calendar whose objects come next, and its zone of times without one.
     pub fn begin(&mut self, calendar: CalendarId, zone: &str) {
-        self.calendar = calendar;
+        self.events.begin(calendar);
         self.local = zone.to_string();
+    }
+
+    /// Adds objects to come in the order of their names: what is enough for a chunk is put away.
+    pub fn go_on(&mut self) {
+        self.events.seal_if_full();
     }
 
     /// Adds an object. `stamp` is the DTSTAMP of what has none, as `uid` is the UID.
     ///
     /// A text that cannot be parsed is left out: it is not in the store, which takes valid ones only.
     pub fn add(&mut self, name: &str, text: &[u8], uid: &str, stamp: &str) {
-        let start = self.events.len();
         let mut uses = Vec::new();
         if !self.copied(text, &mut uses) {
             uses.clear();
@@ -120,50 +98,35 @@ impl<'a> Document<'a> {
             .iter()
             .map(|(tzid, date)| (self.zones.number(tzid), *date))
             .collect();
-        let at = start..self.events.len();
-        self.pieces.push(Piece {
-            calendar: self.calendar,
-            name: name.into(),
-            at,
-            zones,
-        });
-    }
-
-    /// Adds what an object that has not changed became before; see [`Document::after`].
-    fn keep(&mut self, before: &Laid, piece: &Piece) {
-        let start = self.events.len();
-        let from = before.events_at;
-        self.events
-            .extend_from_slice(&before.body[from + piece.at.start..from + piece.at.end]);
-        let at = start..self.events.len();
-        let (name, zones) = (piece.name.clone(), piece.zones.clone());
-        self.pieces.push(Piece {
-            calendar: piece.calendar,
-            name,
-            at,
-            zones,
-        });
+        self.events.end_piece(name.into(), zones);
     }
 
     /// Adds the objects of the calendar at hand in the order of their names: those of `before` that are not in
     /// `changed`, and from `changed` those that are still there.
     pub fn merge(&mut self, before: &Laid, changed: &BTreeMap<String, Option<Fresh>>) {
         let mut changed = changed.iter().peekable();
-        let calendar = self.calendar;
-        for piece in before
-            .pieces
-            .iter()
-            .filter(|piece| piece.calendar == calendar)
-        {
-            while let Some((name, fresh)) =
-                changed.next_if(|(name, _)| name.as_str() < &*piece.name)
-            {
+        let calendar = self.events.calendar();
+        let mut chunks = before.of(calendar).peekable();
+        while let Some(chunk) = chunks.next() {
+            let end = chunks.peek().and_then(|next| next.first());
+            let here = |name: &str| end.is_none_or(|end| name < end);
+            let touched = changed.peek().is_some_and(|(name, _)| here(name));
+            if !touched && self.events.share(chunk) {
+                continue;
+            }
+            for piece in chunk.pieces() {
+                while let Some((name, fresh)) = changed.next_if(|(name, _)| ***name < *piece.name) {
+                    self.add_fresh(name, fresh.as_ref());
+                }
+                match changed.next_if(|(name, _)| ***name == *piece.name) {
+                    Some((name, fresh)) => self.add_fresh(name, fresh.as_ref()),
+                    None => self.events.keep(chunk, piece),
+                }
+            }
+            while let Some((name, fresh)) = changed.next_if(|(name, _)| here(name)) {
                 self.add_fresh(name, fresh.as_ref());
             }
-            match changed.next_if(|(name, _)| name.as_str() == &*piece.name) {
-                Some((name, fresh)) => self.add_fresh(name, fresh.as_ref()),
-                None => self.keep(before, piece),
-            }
+            self.events.seal_if_worth();
         }
         for (name, fresh) in changed {
             self.add_fresh(name, fresh.as_ref());
@@ -187,7 +150,7 @@ impl<'a> Document<'a> {
             return false;
         };
         for span in spans {
-            self.events.extend_from_slice(&text[span]);
+            self.events.text.extend_from_slice(&text[span]);
         }
         true
     }
@@ -203,7 +166,14 @@ impl<'a> Document<'a> {
             Level::Full => {
                 let mut local = |when: &When| in_zone(when, &self.local);
                 let mut used = |tzid: &str, date| note(uses, tzid, date);
-                copy::rewrite(tree, stamp, uid, &mut local, &mut used, &mut self.events);
+                copy::rewrite(
+                    tree,
+                    stamp,
+                    uid,
+                    &mut local,
+                    &mut used,
+                    &mut self.events.text,
+                );
                 self.zones.keep_own(tree, uses);
             }
             Level::Reduced(how) => {
@@ -216,48 +186,39 @@ impl<'a> Document<'a> {
                     }
                     told
                 };
-                reduce(tree, how, &mut public, &mut self.events);
+                reduce(tree, how, &mut public, &mut self.events.text);
             }
         }
     }
 
     /// The whole text.
-    pub fn finish(self, look: &Look) -> Laid {
+    pub fn finish(mut self, look: &Look) -> Laid {
+        let chunks = std::mem::take(&mut self.events).finish();
         let frame = frame(look);
         let (head, tail) = frame.split_at(frame.len() - "END:VCALENDAR\r\n".len());
-        let mut text = Vec::with_capacity(frame.len() + self.events.len() + 8192);
-        text.extend_from_slice(head.as_bytes());
-        for (tzid, first) in self.first_days() {
+        let mut head = head.to_string();
+        for (tzid, first) in self.zones.first_days(&chunks) {
             let from = civil::seconds(first.to_datetime(jiff::civil::Time::midnight()));
-            let lines = vtimezone(tzid, from - 86_400, None).unwrap_or_default();
-            text.extend_from_slice(lines.as_bytes());
+            head += &vtimezone(tzid, from - 86_400, None).unwrap_or_default();
         }
-        for zone in self.zones.own.values() {
-            text.extend_from_slice(zone.as_bytes());
-        }
-        let events_at = text.len();
-        text.extend_from_slice(&self.events);
-        text.extend_from_slice(tail.as_bytes());
+        head.extend(self.zones.own.values().map(String::as_str));
+        let events = chunks.iter().map(|chunk| chunk.text.clone());
+        let parts = std::iter::once(head.into())
+            .chain(events)
+            .chain([tail.to_string().into()]);
         Laid {
-            body: text.into(),
-            events_at,
-            pieces: self.pieces,
+            text: parts.collect(),
+            chunks,
             zones: self.zones,
         }
     }
+}
 
-    /// The TZIDs in use that are known everywhere, in order, with the first day.
-    fn first_days(&self) -> BTreeMap<&str, Date> {
-        let mut first: Vec<Option<Date>> = vec![None; self.zones.names.len()];
-        for (number, date) in self.pieces.iter().flat_map(|piece| piece.zones.iter()) {
-            let known = first[*number].get_or_insert(*date);
-            *known = (*known).min(*date);
-        }
-        let named = self.zones.names.iter().zip(first);
-        named
-            .filter_map(|(name, first)| Some((name.as_str(), first?)))
-            .collect()
-    }
+/// A finished feed, with what is needed to make the next one of it when few objects have changed.
+pub struct Laid {
+    pub text: Text,
+    chunks: Vec<Arc<Chunk>>,
+    zones: Names,
 }
 
 /// An object that has changed.
@@ -270,12 +231,25 @@ pub struct Fresh {
 impl Laid {
     /// About how many bytes it takes.
     pub fn weight(&self) -> usize {
-        self.body.len() + self.pieces.len() * 100
+        self.text.len()
+            + self
+                .chunks
+                .iter()
+                .map(|chunk| chunk.weight())
+                .sum::<usize>()
     }
 
     /// Can another one be made of it? Not where zones of objects' own are in it: which object they are from is not kept.
+    /// Nor where more names of zones were met than are in use anywhere.
     pub fn can_go_on(&self) -> bool {
-        self.zones.own.is_empty()
+        const MOST_NAMES: usize = 1000;
+        self.zones.own.is_empty() && self.zones.names.len() <= MOST_NAMES
+    }
+
+    fn of(&self, calendar: CalendarId) -> impl Iterator<Item = &Arc<Chunk>> {
+        self.chunks
+            .iter()
+            .filter(move |chunk| chunk.calendar == calendar)
     }
 }
 
@@ -288,6 +262,19 @@ fn note(uses: &mut Vec<(String, Date)>, tzid: &str, date: Date) {
 }
 
 impl Names {
+    /// The TZIDs in use that are known everywhere, in order, with the first day.
+    fn first_days(&self, chunks: &[Arc<Chunk>]) -> BTreeMap<&str, Date> {
+        let mut first: Vec<Option<Date>> = vec![None; self.names.len()];
+        for (number, date) in chunks.iter().flat_map(|chunk| &chunk.zones) {
+            let known = first[*number].get_or_insert(*date);
+            *known = (*known).min(*date);
+        }
+        let named = self.names.iter().zip(first);
+        named
+            .filter_map(|(name, first)| Some((name.as_str(), first?)))
+            .collect()
+    }
+
     fn number(&mut self, tzid: &str) -> usize {
         self.names
             .iter()

@@ -4,18 +4,21 @@
 //! entity tag. So a fetch that finds nothing new costs a look at the calendars and makes no body, and a body is made
 //! once for each state.
 
+use std::convert::Infallible;
 use std::io::Write;
 
 use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header};
 use bytes::Bytes;
+use http_body::Frame;
+use http_body_util::StreamBody;
 
 use super::Shared;
 use super::build::{self, DAY, Plan};
 use super::http;
 use crate::app::App;
-use crate::app::feeds::{self, Open};
+use crate::app::feeds::{self, Open, Text};
 use crate::app::profile::{self, Subscription};
 use crate::model::{Etag, FeedId, Result};
 
@@ -196,9 +199,9 @@ fn known(headers: &HeaderMap, state: &Shown) -> Option<String> {
 
 /// What a feed says now.
 enum Current {
-    Shows(Bytes, Shown),
+    Shows(Text, Shown),
     /// It changes faster than it can be read: what was read last, good for once, without a tag.
-    Unsettled(Bytes),
+    Unsettled(Text),
     /// It was revoked meanwhile.
     Gone,
 }
@@ -217,7 +220,7 @@ async fn current(
         return Ok(Current::Shows(body, state));
     }
     let _turn = app.feeds.turn(open.feed.id).await;
-    let mut last = Bytes::new();
+    let mut last = Text::default();
     for _ in 0..ATTEMPTS {
         if let Some(body) = kept(&state.tag, &open) {
             return Ok(Current::Shows(body, state));
@@ -229,37 +232,44 @@ async fn current(
         };
         let now = shown(app, &again, form);
         if now.tag == state.tag {
-            let body = made.body.clone();
+            let body = made.text().clone();
             app.feeds.put(open.feed.id, form as u8, &state.tag, &body);
-            shared.kept.put(&again, made);
+            shared.kept.put(&again, &state.plan, made);
             return Ok(Current::Shows(body, state));
         }
-        last = made.body;
+        last = made.text().clone();
         (open, state) = (again, now);
     }
     Ok(Current::Unsettled(last))
 }
 
-fn zipped(app: &App, feed: FeedId, form: Form, tag: &str, body: &Bytes) -> Result<Bytes> {
+fn zipped(app: &App, feed: FeedId, form: Form, tag: &str, body: &Text) -> Result<Text> {
     const ZIPPED: u8 = 8;
     let key = form as u8 | ZIPPED;
     if let Some(kept) = app.feeds.get(feed, key, tag) {
         return Ok(kept);
     }
     let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::new(5));
-    let zipped = encoder.write_all(body).and_then(|()| encoder.finish());
-    let zipped: Bytes = zipped.map_err(crate::model::Error::internal)?.into();
+    let zipped = body
+        .parts()
+        .try_for_each(|part| encoder.write_all(part))
+        .and_then(|()| encoder.finish());
+    let zipped: Text = zipped.map_err(crate::model::Error::internal)?.into();
     app.feeds.put(feed, key, tag, &zipped);
     Ok(zipped)
 }
 
 /// A whole body, or its length alone.
-fn reply(body: Bytes, head: bool, form: Form) -> Response<Body> {
+fn reply(body: Text, head: bool, form: Form) -> Response<Body> {
     let length = body.len();
+    let parts: Vec<Bytes> = body.parts().cloned().collect();
+    let frames = parts
+        .into_iter()
+        .map(|part| Ok::<_, Infallible>(Frame::data(part)));
     let mut reply = Response::new(if head {
         Body::empty()
     } else {
-        Body::from(body)
+        Body::new(StreamBody::new(futures_util::stream::iter(frames)))
     });
     let headers = reply.headers_mut();
     headers.insert(header::CONTENT_LENGTH, length.into());

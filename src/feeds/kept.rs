@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use super::build::Made;
+use super::build::{Made, Plan};
 use super::document::Laid;
 use crate::app::calendars::zone_name;
 use crate::app::feeds::Open;
 use crate::model::{Bound, Calendar, CalendarId, FeedId};
+
 /// The last whole bodies of feeds, to make the next ones of.
 #[derive(Clone)]
 pub struct Kept(moka::sync::Cache<FeedId, Arc<Last>>);
@@ -14,6 +15,8 @@ pub struct Kept(moka::sync::Cache<FeedId, Arc<Last>>);
 /// A body and the state that it was made from.
 pub struct Last {
     pub laid: Laid,
+    /// The part of time that it shows.
+    window: Option<(i64, i64)>,
     calendars: Vec<(CalendarId, i64, String)>,
 }
 
@@ -42,15 +45,17 @@ impl Default for Kept {
 }
 
 impl Kept {
-    /// The last body of a feed.
-    pub fn get(&self, open: &Open) -> Option<Arc<Last>> {
-        self.0.get(&open.feed.id)
+    /// The last body of a feed that shows the same part of time.
+    pub fn get(&self, open: &Open, plan: &Plan) -> Option<Arc<Last>> {
+        let last = self.0.get(&open.feed.id)?;
+        (last.window == plan.window).then_some(last)
     }
 
     /// Keeps what was made, if it shows exactly the state in `open`: whoever calls has looked again afterwards.
-    pub fn put(&self, open: &Open, made: Made) {
-        let Some(laid) = made.laid.filter(Laid::can_go_on) else {
-            return;
+    pub fn put(&self, open: &Open, plan: &Plan, made: Made) {
+        let laid = match made {
+            Made::Laid(laid) if laid.can_go_on() => laid,
+            _ => return,
         };
         let state = |bound: &Bound| {
             (
@@ -60,7 +65,13 @@ impl Kept {
             )
         };
         let calendars = open.calendars.iter().map(state).collect();
-        self.0
-            .insert(open.feed.id, Arc::new(Last { laid, calendars }));
+        let last = Last {
+            laid,
+            window: plan.window,
+            calendars,
+        };
+        self.0.insert(open.feed.id, Arc::new(last));
+        // Else what is replaced would stay for a while.
+        self.0.run_pending_tasks();
     }
 }

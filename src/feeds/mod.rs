@@ -4,6 +4,7 @@
 //! through. Nothing here redirects and nothing is HTML: fetchers understand neither.
 
 mod build;
+mod chunks;
 pub mod color;
 pub mod document;
 mod feed;

@@ -513,8 +513,12 @@ async fn a_feed_that_goes_on_is_the_same_as_one_that_begins() {
     let (world, anna) = world_with_events().await;
     let other = world.second().await;
     let zones = ["Europe/Berlin", "Asia/Tokyo", "America/New_York"];
-    for privacy in Privacy::ALL {
-        let feed = feed(&world, &anna, privacy, (None, None)).await;
+    let windows = [(None, None), (Some(1), Some(4)), (None, Some(2))];
+    for (privacy, window) in Privacy::ALL
+        .into_iter()
+        .flat_map(|privacy| windows.map(|window| (privacy, window)))
+    {
+        let feed = feed(&world, &anna, privacy, window).await;
         let path = path(&feed, "ics");
         let router = super::routes(world.app.clone());
         for step in 0..12usize {
@@ -523,7 +527,13 @@ async fn a_feed_that_goes_on_is_the_same_as_one_that_begins() {
                 remove(&world, &anna, name).await;
             } else {
                 let (zone, day) = (zones[step % 3], 10 + step);
-                let lines = format!("DTSTART;TZID={zone}:202701{day}T090000\r\nSUMMARY:{step}\r\n");
+                let rule =
+                    ["", "RRULE:FREQ=DAILY;COUNT=9\r\n", "RRULE:FREQ=YEARLY\r\n"][step / 2 % 3];
+                let start = match step % 6 {
+                    5 => format!("DTSTART:202701{day}T230000"),
+                    _ => format!("DTSTART;TZID={zone}:202701{day}T090000"),
+                };
+                let lines = format!("{start}\r\nSUMMARY:{step}\r\n{rule}");
                 put(&world, &anna, name, &lines).await;
             }
             let request = Request::builder()
@@ -538,7 +548,7 @@ async fn a_feed_that_goes_on_is_the_same_as_one_that_begins() {
             assert_eq!(
                 String::from_utf8_lossy(&went_on),
                 begun.text(),
-                "{privacy:?} {step}"
+                "{privacy:?} {window:?} {step}"
             );
             assert_eq!(tag, begun.header(header::ETAG));
         }

@@ -1,11 +1,16 @@
 //! The objects of a calendar, all of them or those of a window, page by page, so that others get their turn.
 
+use std::collections::BTreeSet;
+
 use crate::app::App;
 use crate::app::calendars::zone;
 use crate::ical::query::TimeRange;
-use crate::model::{Bound, ObjectId, Result};
+use crate::ical::zone::Zone;
+use crate::model::{Bound, CalendarId, ObjectId, Result};
+use crate::store::Tx;
 use crate::store::objects::{self, MemberRef};
-use crate::store::occurrences as index;
+use crate::store::occurrences::{self as index, OccurrenceRow};
+
 /// Every object of a calendar, or those with an instance in a window.
 pub async fn visit(
     app: &App,
@@ -19,7 +24,7 @@ pub async fn visit(
     }
 }
 
-pub async fn visit_all(
+async fn visit_all(
     app: &App,
     bound: &Bound,
     each: &mut (dyn FnMut(&MemberRef<'_>) + Send),
@@ -52,6 +57,41 @@ pub async fn visit_all(
     }
 }
 
+/// Those of some objects that [`visit`] would come to.
+pub async fn shown(
+    tx: &mut Tx<'_>,
+    id: CalendarId,
+    zone: &Zone,
+    names: &[String],
+    (from, to): (i64, i64),
+) -> Result<Vec<String>> {
+    let range = TimeRange {
+        start: from,
+        end: to,
+    };
+    let mut found: BTreeSet<String> = index::unindexed_among(tx, id, names, from, to)
+        .await?
+        .into_iter()
+        .collect();
+    index::in_range_among(tx, id, names, from, to, |name, row| {
+        if is_in(row, zone, &range) && !found.contains(name) {
+            found.insert(name.to_string());
+        }
+        Ok(())
+    })
+    .await?;
+    Ok(found.into_iter().collect())
+}
+
+/// Does an instance touch a range, in the zone of times without one?
+fn is_in(row: &OccurrenceRow, zone: &Zone, range: &TimeRange) -> bool {
+    let at = |time: i64| match row.local {
+        true => zone.instant_of(time),
+        false => time,
+    };
+    range.overlaps(at(row.starts), at(row.ends))
+}
+
 async fn visit_some(
     app: &App,
     bound: &Bound,
@@ -69,14 +109,7 @@ async fn visit_some(
             Box::pin(async move {
                 let mut ids = index::unindexed(tx, id, from, to).await?;
                 index::in_range(tx, id, from, to, |one| {
-                    let at = |time: i64| {
-                        if one.row.local {
-                            zone.instant_of(time)
-                        } else {
-                            time
-                        }
-                    };
-                    if range.overlaps(at(one.row.starts), at(one.row.ends)) {
+                    if is_in(&one.row, zone, &range) {
                         ids.push(one.object);
                     }
                     Ok(())

@@ -139,6 +139,69 @@ where
     .await
 }
 
+/// [`in_range`] for some objects alone, by name: every row of theirs that it would find, and perhaps some beside.
+pub async fn in_range_among<F>(
+    tx: &mut Tx<'_>,
+    calendar: CalendarId,
+    names: &[String],
+    from: i64,
+    to: i64,
+    mut each: F,
+) -> Result<()>
+where
+    F: FnMut(&str, &OccurrenceRow) -> Result<()> + Send,
+{
+    let statement = sql!(
+        "select o.name, i.span, i.starts, i.rid, i.ends, i.busy from object o
+           join occurrence i on i.object_id = o.id and i.calendar_id = o.calendar_id
+          where o.calendar_id = $1 and o.name = $2 and i.starts < $4 and i.ends >= $3"
+    );
+    let (from, to) = (
+        from.saturating_sub(LOCAL_SLACK),
+        to.saturating_add(LOCAL_SLACK),
+    );
+    let sets = names
+        .iter()
+        .map(|name| args![calendar, name.as_str(), from, to]);
+    tx.each_many(statement, sets, |row| {
+        let found = OccurrenceRow {
+            starts: row.int(2)?,
+            ends: row.int(4)?,
+            rid: row.int(3)?,
+            local: row.int(1)? % 2 == 1,
+            busy: row.int(5)?,
+        };
+        each(row.text(0)?, &found)
+    })
+    .await
+}
+
+/// [`unindexed`] among some objects, by name.
+pub async fn unindexed_among(
+    tx: &mut Tx<'_>,
+    calendar: CalendarId,
+    names: &[String],
+    from: i64,
+    to: i64,
+) -> Result<Vec<String>> {
+    let statement = sql!(
+        "select o.name from object o where o.calendar_id = $1 and o.name = $2
+            and (o.needs_object > 0 or o.indexed_to < $4 or o.indexed_from > $3)
+            and (o.starts is null or o.starts < $4) and (o.ends is null or o.ends >= $3)"
+    );
+    let (from, to) = (from.saturating_sub(DAY), to.saturating_add(DAY));
+    let sets = names
+        .iter()
+        .map(|name| args![calendar, name.as_str(), from, to]);
+    let mut found = Vec::new();
+    tx.each_many(statement, sets, |row| {
+        found.push(row.text(0)?.to_string());
+        Ok(())
+    })
+    .await?;
+    Ok(found)
+}
+
 /// Objects that the rows alone may not answer for when the question is about `[from, to)`: those marked
 /// `needs_object` whose extent touches it (widened by a day for zones), and those indexed for a shorter window.
 pub async fn unindexed(

@@ -1,6 +1,7 @@
 //! Documents from texts in and text out.
 
 use super::*;
+use proptest::prelude::*;
 
 const LOOK: Look = Look {
     name: String::new(),
@@ -17,6 +18,13 @@ fn event(lines: &str) -> String {
     )
 }
 
+fn read(laid: &Laid) -> String {
+    laid.text
+        .parts()
+        .map(|part| std::str::from_utf8(part).unwrap())
+        .collect()
+}
+
 fn text(level: Level<'_>, objects: &[String]) -> String {
     let mut document = Document::new(level);
     document.begin(CalendarId(1), "America/New_York");
@@ -28,7 +36,7 @@ fn text(level: Level<'_>, objects: &[String]) -> String {
         color: Some("#FF0000FF".into()),
         ..LOOK
     };
-    String::from_utf8(document.finish(&look).body.to_vec()).unwrap()
+    read(&document.finish(&look))
 }
 
 #[test]
@@ -141,9 +149,71 @@ fn made_of_the_last_one_it_is_the_same_as_made_anew() {
     let mut anew = Document::new(Level::Full);
     make(&mut anew, &new);
     let (next, anew) = (next.finish(&LOOK), anew.finish(&LOOK));
-    assert_eq!(
-        String::from_utf8_lossy(&next.body),
-        String::from_utf8_lossy(&anew.body)
-    );
-    assert!(!String::from_utf8_lossy(&next.body).contains("Tokyo"));
+    assert_eq!(read(&next), read(&anew));
+    assert!(!read(&next).contains("Tokyo"));
+}
+
+/// Objects by name, each with the number of its version: every seventh is long, and the zone changes with the version.
+type State = BTreeMap<u16, u8>;
+
+fn object_of(name: u16, version: u8) -> String {
+    let zone = ["Europe/Berlin", "Asia/Tokyo", "America/New_York", "UTC"][usize::from(version % 4)];
+    let long = "DESCRIPTION:x\r\n".repeat(if name % 7 == 0 { 300 } else { 1 });
+    event(&format!(
+        "DTSTART;TZID={zone}:202611{:02}T090000\r\n{long}SEQUENCE:{version}\r\n",
+        name % 28 + 1
+    ))
+}
+
+fn anew(state: &State) -> Laid {
+    let mut document = Document::new(Level::Full);
+    document.begin(CalendarId(1), "UTC");
+    for (name, version) in state {
+        let text = object_of(*name, *version);
+        document.add(
+            &format!("{name:05}"),
+            text.as_bytes(),
+            "u",
+            "20260102T000000Z",
+        );
+        document.go_on();
+    }
+    document.finish(&LOOK)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 12, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// Over many changes, with chunks that grow, split, shrink and vanish.
+    #[test]
+    fn a_document_that_goes_on_is_the_one_made_anew(
+        first in prop::collection::btree_map(0u16..900, any::<u8>(), 0..700),
+        steps in prop::collection::vec(
+            (0u16..900, prop::collection::vec((0u16..300, prop::option::weighted(0.6, any::<u8>())), 0..60)), 1..8),
+    ) {
+        let mut state = first;
+        let mut laid = anew(&state);
+        for (base, step) in steps {
+            let mut changed = BTreeMap::new();
+            for (offset, version) in step {
+                let name = base + offset;
+                match version {
+                    Some(version) => state.insert(name, version),
+                    None => state.remove(&name),
+                };
+                let fresh = version.map(|version| Fresh {
+                    text: object_of(name, version).into(),
+                    uid: "u".into(),
+                    stamp: "20260102T000000Z".into(),
+                });
+                changed.insert(format!("{name:05}"), fresh);
+            }
+            let mut next = Document::after(Level::Full, &laid);
+            next.begin(CalendarId(1), "UTC");
+            next.merge(&laid, &changed);
+            laid = next.finish(&LOOK);
+            prop_assert_eq!(read(&laid), read(&anew(&state)));
+            prop_assert!(laid.chunks.len() <= 4 + read(&laid).len() / (16 << 10) + state.len() / 64);
+        }
+    }
 }
