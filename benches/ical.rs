@@ -7,6 +7,8 @@ use criterion::{Criterion, criterion_group, criterion_main};
 use jiff::civil::{DateTime, date};
 use kalends::ical::expand::{Series, Window, occurrences};
 use kalends::ical::object::Object;
+use kalends::ical::prune::{Recurrences, Retrieval};
+use kalends::ical::query::TimeRange;
 use kalends::ical::rrule::{Budget, Rule, civil};
 use kalends::ical::tree::{Limits, Tree};
 use kalends::ical::zone::{Zone, Zones, vtimezone};
@@ -89,6 +91,42 @@ fn a_week_of_an_old_series(c: &mut Criterion) {
     group.finish();
 }
 
+/// What `calendar-data` with `expand` costs per object of an answer, from its bytes.
+fn expanded_month(c: &mut Criterion) {
+    let mut group = c.benchmark_group("expanded for a month");
+    let from = civil::seconds(date(2026, 7, 1).at(0, 0, 0, 0));
+    let retrieval = Retrieval {
+        recurrences: Recurrences::Expand(TimeRange {
+            start: from,
+            end: from + 35 * civil::DAY,
+        }),
+        ..Retrieval::default()
+    };
+    let old = old_series();
+    let once = old.replace("RRULE:FREQ=DAILY\r\n", "");
+    let once = once.replace("20010101", "20260708");
+    let at = |name: &str| old.find(name).unwrap_or_default();
+    let daily = format!(
+        "{}END:VCALENDAR\r\n",
+        &old[..at("BEGIN:VEVENT\r\nUID:u\r\nRECUR")]
+    );
+    for (name, text) in [
+        ("one event and its overrides", &once),
+        ("a daily series", &daily),
+        ("a daily series with 20 overrides", &old),
+    ] {
+        group.bench_function(name, |b| {
+            b.iter(|| {
+                let tree = Tree::parse(text.as_bytes(), &Limits::default()).ok()?;
+                let object = Object::read(&tree).ok()?;
+                let answer = retrieval.apply(&object, &Zone::Utc, &Budget::default());
+                answer.ok().map(|text| text.len())
+            });
+        });
+    }
+    group.finish();
+}
+
 fn hostile_rules(c: &mut Criterion) {
     let mut group = c.benchmark_group("hostile");
     group.sample_size(20);
@@ -152,5 +190,11 @@ fn zones(c: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, a_week_of_an_old_series, hostile_rules, zones);
+criterion_group!(
+    benches,
+    a_week_of_an_old_series,
+    expanded_month,
+    hostile_rules,
+    zones
+);
 criterion_main!(benches);
