@@ -50,6 +50,17 @@ impl<'a> Tree<'a> {
     }
 }
 
+/// What names are made of: letters, digits and `-`.
+static IN_NAME: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut byte = 0u8;
+    while byte < 128 {
+        table[byte as usize] = byte.is_ascii_alphanumeric() || byte == b'-';
+        byte += 1;
+    }
+    table
+};
+
 fn broken(line: u32, reason: String) -> Fault {
     Fault {
         line,
@@ -200,7 +211,11 @@ impl Parser<'_, '_> {
 
     /// Where the name of a content line ends and its value starts; nothing for a line that is none.
     fn divide(&mut self, text: &[u8]) -> Option<(usize, usize)> {
-        let name_end = text.iter().position(|byte| matches!(byte, b':' | b';'));
+        let plain = text.iter().position(|byte| !IN_NAME[usize::from(*byte)]);
+        let name_end = match plain.map(|at| (at, text[at])) {
+            Some((at, b':' | b';')) => Some(at),
+            _ => memchr::memchr2(b':', b';', text),
+        };
         let value_start = name_end.and_then(|at| match text[at] {
             b':' => Some(at + 1),
             _ => self.colon(text, at),
@@ -260,11 +275,7 @@ impl Parser<'_, '_> {
     }
 
     fn check_name(&mut self, name: &[u8]) {
-        if !name.is_empty()
-            && name
-                .iter()
-                .all(|byte| byte.is_ascii_alphanumeric() || *byte == b'-')
-        {
+        if !name.is_empty() && name.iter().all(|byte| IN_NAME[usize::from(*byte)]) {
             return;
         }
         let survives = !name.is_empty() && name.iter().all(|byte| byte.is_ascii_graphic());
