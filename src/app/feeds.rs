@@ -3,14 +3,17 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
 use secrecy::{ExposeSecret, SecretString};
+
+pub use text::{Part, Text};
 
 use super::App;
 use crate::auth::device;
 use crate::model::access::{Scopes, demand};
 use crate::model::{Bound, Error, FeedId, Privilege, Privileges, Result, Who};
 use crate::store::feeds::{self, Feed, NewFeed};
+
+mod text;
 
 /// For what a feed's secret is sealed.
 const PURPOSE: &str = "feed token";
@@ -279,42 +282,6 @@ pub fn fetched(app: &App, feed: &Feed, agent: &str) {
     });
 }
 
-/// A body in parts, which bodies may share. Cloning is cheap.
-#[derive(Clone, Debug, Default)]
-pub struct Text {
-    parts: Arc<[Bytes]>,
-    length: usize,
-}
-
-impl Text {
-    pub fn parts(&self) -> impl ExactSizeIterator<Item = &Bytes> {
-        self.parts.iter()
-    }
-
-    /// In bytes.
-    pub fn len(&self) -> usize {
-        self.length
-    }
-
-    pub fn is_empty(&self) -> bool {
-        self.length == 0
-    }
-}
-
-impl FromIterator<Bytes> for Text {
-    fn from_iter<I: IntoIterator<Item = Bytes>>(parts: I) -> Text {
-        let parts: Arc<[Bytes]> = parts.into_iter().filter(|part| !part.is_empty()).collect();
-        let length = parts.iter().map(Bytes::len).sum();
-        Text { parts, length }
-    }
-}
-
-impl From<Vec<u8>> for Text {
-    fn from(whole: Vec<u8>) -> Text {
-        Text::from_iter([Bytes::from(whole)])
-    }
-}
-
 /// Bodies that are ready, each with the tag of the state that it shows. Never more than [`CACHE_BYTES`].
 #[derive(Clone)]
 pub struct Cache {
@@ -334,7 +301,9 @@ impl std::fmt::Debug for Cache {
 impl Default for Cache {
     fn default() -> Cache {
         let weigh = |_: &(FeedId, u8), (tag, body): &(String, Text)| {
-            u32::try_from(body.len() + tag.len() + 100).unwrap_or(u32::MAX)
+            // Deflated, too.
+            let length = body.len() + body.len() / 4;
+            u32::try_from(length + tag.len() + 100).unwrap_or(u32::MAX)
         };
         Cache {
             bodies: moka::sync::Cache::builder()

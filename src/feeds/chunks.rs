@@ -7,6 +7,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use jiff::civil::Date;
 
+use crate::app::feeds::Part;
 use crate::model::CalendarId;
 
 /// What fills a chunk. A change costs the copy of one; every chunk costs a look.
@@ -18,7 +19,7 @@ pub type Zones = Box<[(usize, Date)]>;
 /// Some objects of a calendar, neighbours by name.
 pub struct Chunk {
     pub calendar: CalendarId,
-    pub text: Bytes,
+    pub text: Part,
     pub zones: Zones,
     pieces: Box<[Piece]>,
 }
@@ -75,7 +76,7 @@ impl Chunk {
         }
         Chunk {
             calendar,
-            text: Bytes::copy_from_slice(text),
+            text: Bytes::copy_from_slice(text).into(),
             zones: zones.into(),
             pieces: std::mem::take(pieces).into(),
         }
@@ -102,7 +103,8 @@ impl Chunks {
 
     /// Adds a piece of a chunk.
     pub fn keep(&mut self, chunk: &Chunk, piece: &Piece) {
-        self.text.extend_from_slice(&chunk.text[piece.at.clone()]);
+        self.text
+            .extend_from_slice(&chunk.text.plain()[piece.at.clone()]);
         self.end_piece(piece.name.clone(), piece.zones.clone());
     }
 

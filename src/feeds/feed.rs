@@ -5,7 +5,6 @@
 //! once for each state.
 
 use std::convert::Infallible;
-use std::io::Write;
 
 use axum::body::Body;
 use axum::extract::{Path, State};
@@ -20,7 +19,7 @@ use super::http;
 use crate::app::App;
 use crate::app::feeds::{self, Open, Text};
 use crate::app::profile::{self, Subscription};
-use crate::model::{Etag, FeedId, Result};
+use crate::model::{Etag, Result};
 
 /// What a feed can be fetched as.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -152,14 +151,13 @@ async fn told(
             form,
         ));
     }
-    let feed = open.feed.id;
     let (body, state) = match current(shared, open, secret, form, state).await? {
         Current::Gone => return Ok(http::nothing()),
-        Current::Unsettled(body) => return Ok(reply(body, head, form)),
+        Current::Unsettled(body) => return Ok(reply(body.plain(), head, form)),
         Current::Shows(body, state) => (body, state),
     };
     if body.len() < WORTH_GZIP || !http::takes_gzip(headers) {
-        let whole = reply(body, head, form);
+        let whole = reply(body.plain(), head, form);
         return Ok(dressed(
             whole,
             StatusCode::OK,
@@ -168,9 +166,8 @@ async fn told(
             form,
         ));
     }
-    let zipped = zipped(app, feed, form, &state.tag, &body)?;
     let mut reply = dressed(
-        reply(zipped, head, form),
+        reply(body.gzip().await?, head, form),
         StatusCode::OK,
         &gzip_tag(&state.tag),
         state.modified,
@@ -243,26 +240,9 @@ async fn current(
     Ok(Current::Unsettled(last))
 }
 
-fn zipped(app: &App, feed: FeedId, form: Form, tag: &str, body: &Text) -> Result<Text> {
-    const ZIPPED: u8 = 8;
-    let key = form as u8 | ZIPPED;
-    if let Some(kept) = app.feeds.get(feed, key, tag) {
-        return Ok(kept);
-    }
-    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::new(5));
-    let zipped = body
-        .parts()
-        .try_for_each(|part| encoder.write_all(part))
-        .and_then(|()| encoder.finish());
-    let zipped: Text = zipped.map_err(crate::model::Error::internal)?.into();
-    app.feeds.put(feed, key, tag, &zipped);
-    Ok(zipped)
-}
-
 /// A whole body, or its length alone.
-fn reply(body: Text, head: bool, form: Form) -> Response<Body> {
-    let length = body.len();
-    let parts: Vec<Bytes> = body.parts().cloned().collect();
+fn reply(parts: Vec<Bytes>, head: bool, form: Form) -> Response<Body> {
+    let length: usize = parts.iter().map(Bytes::len).sum();
     let frames = parts
         .into_iter()
         .map(|part| Ok::<_, Infallible>(Frame::data(part)));

@@ -19,10 +19,7 @@ fn event(lines: &str) -> String {
 }
 
 fn read(laid: &Laid) -> String {
-    laid.text
-        .parts()
-        .map(|part| std::str::from_utf8(part).unwrap())
-        .collect()
+    String::from_utf8(laid.text.plain().concat()).unwrap()
 }
 
 fn text(level: Level<'_>, objects: &[String]) -> String {
