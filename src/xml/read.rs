@@ -24,7 +24,7 @@ use super::name::{Name, Ns, is_ncname};
 /// What a document may cost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// Length of the document.
+    /// Length of the document, and of unusually long namespaces written out wherever one is used.
     pub bytes: usize,
     /// Elements inside each other; the root is at depth 1.
     pub depth: usize,
@@ -55,6 +55,7 @@ pub fn read(bytes: &[u8], limits: &Limits) -> Result<Element, XmlError> {
     let mut builder = Builder {
         limits,
         seen: 0,
+        spelled: 0,
         open: Vec::new(),
         root: None,
         names: Vec::new(),
@@ -181,10 +182,16 @@ fn declaration(decl: &BytesDecl, position: usize, is_utf16: bool) -> Result<(), 
 /// How many distinct names of a document are shared between elements; more are kept one by one.
 const SHARED: usize = 32;
 
+/// No namespace in use is longer; what is, counts.
+const USUAL: usize = 128;
+
 /// The tree under construction.
 struct Builder<'a> {
     limits: &'a Limits,
     seen: usize,
+    /// What the namespaces of all names until now are longer than usual: a namespace of megabytes may cost them with
+    /// each element, in the tree and when it is written.
+    spelled: usize,
     open: Vec<Element>,
     root: Option<Element>,
     names: Vec<Name>,
@@ -279,6 +286,11 @@ impl Builder<'_> {
         };
         if qname.prefix().is_some_and(|prefix| prefix.is_xmlns()) {
             return Err(Fault::malformed("the prefix xmlns is reserved"));
+        }
+        self.spelled += uri.len().saturating_sub(USUAL);
+        if self.spelled > self.limits.bytes {
+            let message = "long namespaces on too many elements";
+            return Err(Fault::new(XmlErrorKind::TooLarge, message));
         }
         let name = self.share(uri, local.into_inner())?;
         let prefix = qname.prefix().map(|prefix| self.share_prefix(prefix));

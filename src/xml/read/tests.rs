@@ -165,6 +165,30 @@ fn utf_16_with_a_byte_order_mark_is_read() {
     }
 }
 
+/// A document of 60 KB was a tree of 135 MB: each element had a namespace of its own, or was written with one.
+#[test]
+fn a_long_namespace_is_not_used_often() {
+    let document = |used: usize| {
+        let others: String = (0..40).map(|n| format!("<n{n}/>")).collect();
+        format!(
+            "<r xmlns:x='{}'>{others}{}</r>",
+            "u".repeat(10_000),
+            "<x:a x:b=''/>".repeat(used)
+        )
+    };
+    let limits = Limits {
+        bytes: 100_000,
+        ..Limits::default()
+    };
+    assert!(read(document(5).as_bytes(), &limits).is_ok());
+    assert_eq!(
+        read(document(6).as_bytes(), &limits).unwrap_err().kind,
+        TooLarge
+    );
+    let known = format!("<r xmlns='DAV:'>{}</r>", "<a/>".repeat(19_000));
+    assert!(read(known.as_bytes(), &limits).is_ok());
+}
+
 #[test]
 fn limits_hold_exactly() {
     let limits = Limits {
