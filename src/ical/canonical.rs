@@ -116,6 +116,13 @@ pub(in crate::ical) fn component(part: Component<'_>, times: &Times<'_>) -> Stri
         if times::is_time(part, property) || is_bookkeeping(property.name()) {
             continue;
         }
+        if value::is_set(property.name()) {
+            let name = property.name().to_ascii_uppercase();
+            let elements = value::elements(property).into_iter();
+            lines
+                .extend(elements.map(|element| format!("{name}:{}", element.replace('\n', "\\n"))));
+            continue;
+        }
         lines.extend(value::meaning(part, property, times));
     }
     lines.sort_unstable();

@@ -18,6 +18,7 @@ pub mod query;
 pub mod rrule;
 pub mod session;
 pub mod split;
+pub mod template;
 pub mod text;
 pub mod tree;
 pub mod value;

@@ -7,7 +7,7 @@ use crate::ical::rrule::civil;
 use crate::ical::tree::{Component, Limits, Property, Tree};
 use crate::ical::value::{Rdate, When};
 use crate::ical::write::{Patch, content_line};
-use crate::ical::zone::vtimezone;
+use crate::ical::zone::{Zone, vtimezone};
 
 /// What their TZIDs are called in our text.
 pub(super) struct Names<'v, 't> {
@@ -76,8 +76,9 @@ impl<'v, 't> Names<'v, 't> {
         }
         let free = |name: &str| !self.used.contains(name) && !self.is_defined(name);
         let numbered = (2..).map(|n| format!("{tzid} ({n})"));
-        let name = [tzid.to_owned(), wanted.clone()]
-            .into_iter()
+        let known_to_all = Some(wanted.clone()).filter(|name| Zone::named(name).is_some());
+        let name = std::iter::once(tzid.to_owned())
+            .chain(known_to_all)
             .chain(numbered.take(64))
             .find(|name| free(name) || self.taken.get(name).is_some_and(|(of, _)| of == tzid))
             .unwrap_or_else(|| tzid.to_owned());

@@ -12,7 +12,7 @@ use super::{Conflict, Merged, Winner};
 use crate::ical::canonical::times::{Times, start_of};
 use crate::ical::tree::{Component, Property};
 use crate::ical::value::{When, items};
-use crate::ical::write::Patch;
+use crate::ical::write::{Patch, line_of};
 
 /// A merge under way: edits of ours, and what is to be told.
 pub(super) struct Merger<'v, 't> {
@@ -182,7 +182,7 @@ impl<'v, 't> Merger<'v, 't> {
             lines += &self
                 .names
                 .line(property)
-                .unwrap_or_else(|| crate::ical::write::line_of(property));
+                .unwrap_or_else(|| line_of(property));
         }
         let mut old = ours.properties().filter(is_rule);
         match old.next() {
@@ -242,22 +242,16 @@ impl<'v, 't> Merger<'v, 't> {
                     &end,
                 )
             }
-            _ => crate::ical::write::line_of(new),
+            _ => line_of(new),
         });
         match (old, line) {
-            (Some(old), Some(line)) if !self.says(ours, old, &line) => {
+            (Some(old), Some(line)) if !line_of(old).eq_ignore_ascii_case(&line) => {
                 self.patch.replace(old, line)
             }
             (None, Some(line)) => self.patch.insert(ours, line),
             (Some(old), None) => self.patch.remove(old),
             _ => &mut self.patch,
         };
-    }
-
-    /// Is a line what a property of ours says already?
-    fn says(&self, _ours: Component<'t>, property: Property<'t>, line: &str) -> bool {
-        let own = crate::ical::write::line_of(property);
-        own.eq_ignore_ascii_case(line)
     }
 
     fn in_ours(&mut self, when: When, theirs: bool) -> When {

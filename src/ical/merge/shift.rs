@@ -53,7 +53,7 @@ impl Axis {
 }
 
 impl Shift {
-    pub fn none(_base: &Version<'_>) -> Shift {
+    pub fn none() -> Shift {
         Shift { moved: None }
     }
 

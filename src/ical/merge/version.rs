@@ -49,9 +49,9 @@ impl<'t> Four<Version<'t>> {
     /// How each side moved the series since its base; the bases did not.
     pub fn shifts(&self) -> Four<Shift> {
         Four {
-            our_base: Shift::none(&self.our_base),
+            our_base: Shift::none(),
             ours: Shift::between(&self.our_base, &self.ours),
-            their_base: Shift::none(&self.their_base),
+            their_base: Shift::none(),
             theirs: Shift::between(&self.their_base, &self.theirs),
         }
     }
