@@ -12,6 +12,7 @@ pub mod address;
 mod fault;
 pub mod google;
 pub mod http;
+pub mod microsoft;
 pub mod oauth;
 #[cfg(test)]
 pub mod testing;
@@ -106,12 +107,20 @@ pub struct Row {
 }
 
 /// Every provider.
-pub static PROVIDERS: &[Row] = &[Row {
-    name: "google",
-    title: "Google Calendar",
-    oauth: Some(&google::OAUTH),
-    provider: &google::Google,
-}];
+pub static PROVIDERS: &[Row] = &[
+    Row {
+        name: "google",
+        title: "Google Calendar",
+        oauth: Some(&google::OAUTH),
+        provider: &google::Google,
+    },
+    Row {
+        name: "microsoft",
+        title: "Microsoft 365 and Outlook.com",
+        oauth: Some(&microsoft::OAUTH),
+        provider: &microsoft::Microsoft,
+    },
+];
 
 /// The provider of this name.
 pub fn provider(name: &str) -> Option<&'static Row> {

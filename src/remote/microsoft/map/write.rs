@@ -1,0 +1,423 @@
+//! Our object as Graph should have it. FACTS §4.4, §4.5.
+
+use std::collections::BTreeMap;
+
+use jiff::civil::{Date, Time};
+use serde_json::{Value, json};
+
+use super::super::recurrence::{Recurrence, Start};
+use super::super::wire::Doc;
+use super::super::zone::Wall;
+use super::time::{Times, instant_of};
+use super::{body, extra, losses, people, words};
+use crate::ical::object::{Kind, Object};
+use crate::ical::rrule::{Budget, Rule};
+use crate::ical::tree::{Component, Limits, Tree};
+use crate::ical::value::When;
+use crate::ical::zone::{Zone, Zones};
+use crate::model::bridge::GuestPolicy;
+use crate::remote::{Loss, Place, Put, Refusal};
+
+/// What has to be there.
+#[derive(Debug)]
+pub struct Wanted {
+    /// The keys of the event that are ours, `recurrence` included.
+    pub master: Doc,
+    pub series: Option<Series>,
+    pub losses: Vec<Loss>,
+}
+
+/// What a series has besides its master.
+#[derive(Debug)]
+pub struct Series {
+    pub wall: Wall,
+    pub times: Times,
+    /// By original local day: a pattern has one instance a day at most.
+    pub instances: BTreeMap<Date, Wish>,
+    rule: Rule,
+}
+
+/// What an instance should be.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Wish {
+    Cancelled,
+    /// The keys of it that are ours.
+    Own(Doc),
+}
+
+/// As `put.text` says.
+///
+/// # Errors
+/// What cannot be said there.
+pub fn wanted(place: &Place, put: &Put<'_>) -> Result<Wanted, Refusal> {
+    let unreadable = || Refusal::new("invalid", "the event cannot be read");
+    let tree = Tree::parse(put.text, &Limits::default()).map_err(|_| unreadable())?;
+    let object = Object::read(&tree).map_err(|_| unreadable())?;
+    let master = object.master.ok_or_else(|| {
+        Refusal::new(
+            "instance-only",
+            "it is one instance of a series whose other dates are not known here",
+        )
+    })?;
+    if object.kind != Kind::Event {
+        return Err(Refusal::new("invalid", "only events can be sent"));
+    }
+    let mut writer = Writer {
+        zones: Zones::of(&tree),
+        home: Wall::named(&place.zone).unwrap_or_else(Wall::utc),
+        guests: put.guests,
+        losses: Vec::new(),
+    };
+    let rule = only_rule(master)?;
+    let times = Times::of(master, &writer.zones, &writer.home, rule.is_some())?;
+    let mut doc = writer.event(master, &times, None)?;
+    let series = match rule {
+        Some(rule) => Some(writer.series(&object, master, rule, times.clone(), &mut doc)?),
+        None if object.overrides.is_empty() => {
+            doc.insert("recurrence".into(), Value::Null);
+            None
+        }
+        None => {
+            return Err(Refusal::new(
+                "recurrence",
+                "it has changed dates but no rule",
+            ));
+        }
+    };
+    let mut doc = Value::Object(doc);
+    extra::set(&mut doc, extra::MARKER, &put.marker.print());
+    extra::set(&mut doc, extra::ZONES, &times.kept);
+    let mut losses = writer.losses;
+    losses.sort();
+    losses.dedup();
+    Ok(Wanted {
+        master: into_doc(doc),
+        series,
+        losses,
+    })
+}
+
+fn into_doc(value: Value) -> Doc {
+    match value {
+        Value::Object(doc) => doc,
+        _ => Doc::new(),
+    }
+}
+
+fn recurrence_refused(words: &str) -> Refusal {
+    Refusal::new(
+        "recurrence",
+        format!("Outlook cannot repeat an event like this: {words}"),
+    )
+}
+
+/// The rule of a series, if it is one. FACTS §4.5: what else makes dates has no place there.
+fn only_rule(master: Component<'_>) -> Result<Option<Rule>, Refusal> {
+    for (name, words) in [
+        ("RDATE", "on single dates besides a rule (RDATE)"),
+        ("EXRULE", "without dates that another rule makes (EXRULE)"),
+    ] {
+        if master.property(name).is_some() {
+            return Err(recurrence_refused(words));
+        }
+    }
+    let mut rules = master.properties_named("RRULE");
+    let Some(first) = rules.next() else {
+        return Ok(None);
+    };
+    if rules.next().is_some() {
+        return Err(recurrence_refused("by several rules"));
+    }
+    Rule::parse(&first.value())
+        .map(Some)
+        .map_err(|bad| recurrence_refused(&bad.to_string()))
+}
+
+struct Writer<'t> {
+    zones: Zones<'t>,
+    home: Wall,
+    guests: GuestPolicy,
+    losses: Vec<Loss>,
+}
+
+impl Writer<'_> {
+    /// The keys that an event and an exception have.
+    fn event(
+        &mut self,
+        event: Component<'_>,
+        times: &Times,
+        rid: Option<&str>,
+    ) -> Result<Doc, Refusal> {
+        let mut doc = Doc::new();
+        let mut lost = Vec::new();
+        times.write(&mut doc);
+        lost.extend(
+            times
+                .losses
+                .iter()
+                .map(|(name, what)| ((*name).to_owned(), what.clone())),
+        );
+        texts(event, &mut doc, &mut lost);
+        location(event, &mut doc, &mut lost);
+        labels(event, &mut doc, &mut lost);
+        doc.insert("showAs".into(), json!(show_as(event, &mut lost)));
+        let minutes = losses::reminder(event, &mut lost);
+        doc.insert("isReminderOn".into(), json!(minutes.is_some()));
+        if let Some(minutes) = minutes {
+            doc.insert("reminderMinutesBeforeStart".into(), json!(minutes));
+        }
+        if self.guests == GuestPolicy::Send {
+            let attendees = people::attendees(event);
+            if attendees.len() > people::MOST {
+                return Err(Refusal::new(
+                    "too-large",
+                    "Microsoft takes 500 guests at most",
+                ));
+            }
+            doc.insert("attendees".into(), Value::Array(attendees));
+        }
+        losses::of(event, &mut lost);
+        self.losses
+            .extend(lost.into_iter().map(|(property, what)| Loss {
+                rid: rid.map(str::to_owned),
+                property,
+                what,
+            }));
+        Ok(doc)
+    }
+
+    fn series(
+        &mut self,
+        object: &Object<'_>,
+        master: Component<'_>,
+        rule: Rule,
+        times: Times,
+        doc: &mut Doc,
+    ) -> Result<Series, Refusal> {
+        let start = Start {
+            local: times.start,
+            date: times.all_day,
+            wall: &times.wall,
+        };
+        let (recurrence, lost) = Recurrence::of_rule(&rule, &start)?;
+        self.losses.extend(lost.into_iter().map(|what| Loss {
+            rid: None,
+            property: "RRULE".into(),
+            what,
+        }));
+        doc.insert("recurrence".into(), recurrence.to_json());
+        let rule = recurrence.to_rule(&start);
+        let mut series = Series {
+            wall: times.wall.clone(),
+            times,
+            instances: BTreeMap::new(),
+            rule,
+        };
+        for property in master.properties_named("EXDATE") {
+            for when in When::list(property).unwrap_or_default() {
+                let date = self.date(&when, &series);
+                if series.has(date) {
+                    series.instances.insert(date, Wish::Cancelled);
+                }
+            }
+        }
+        for over in &object.overrides {
+            if over.this_and_future {
+                return Err(recurrence_refused(
+                    "with a change of one date and all that follow (RANGE=THISANDFUTURE)",
+                ));
+            }
+            let date = self.date(&over.recurrence_id, &series);
+            let rid = over.recurrence_id.to_string();
+            if is_cancelled(over.component) {
+                self.losses.push(Loss {
+                    rid: Some(rid),
+                    property: "STATUS".into(),
+                    what: "a cancelled date is left out there".into(),
+                });
+                if series.has(date) {
+                    series.instances.insert(date, Wish::Cancelled);
+                }
+                continue;
+            }
+            let times = Times::of(over.component, &self.zones, &self.home, false)?;
+            let body = self.event(over.component, &times, Some(&rid))?;
+            series.instances.insert(date, Wish::Own(body));
+        }
+        Ok(series)
+    }
+
+    /// The local day, in the series' zone, of the instance that a time names.
+    fn date(&self, when: &When, series: &Series) -> Date {
+        match when {
+            When::Date(date) => *date,
+            _ if series.times.all_day => when.date(),
+            When::Floating(at) => at.date(),
+            _ => {
+                let at = instant_of(when, &self.zones, &self.home);
+                series.wall.zone.to_civil(at).date()
+            }
+        }
+    }
+}
+
+impl Series {
+    /// Does the rule have an instance on this day?
+    pub fn has(&self, date: Date) -> bool {
+        let time = self.times.start.time();
+        let from = date.to_datetime(Time::midnight());
+        let budget = Budget::default();
+        // UNTIL is local for the walk.
+        let mut rule = self.rule.clone();
+        if let Some(crate::ical::rrule::Until::Utc(at)) = rule.until {
+            let local = self.wall.zone.to_civil(Zone::Utc.to_instant(at));
+            rule.until = Some(crate::ical::rrule::Until::Local(local));
+        }
+        rule.iter(self.times.start, Some(from), &budget).next() == Some(date.to_datetime(time))
+    }
+
+    /// The master's keys as those of the instance on this day.
+    pub fn plain(&self, master: &Doc, date: Date) -> Doc {
+        let mut doc = master.clone();
+        for key in ["recurrence", extra::KEY] {
+            doc.remove(key);
+        }
+        let at = date.to_datetime(self.times.start.time());
+        self.times.moved(at).write(&mut doc);
+        doc
+    }
+}
+
+type Lost = Vec<(String, String)>;
+
+fn text_of(event: Component<'_>, name: &str) -> String {
+    event
+        .property(name)
+        .map(|property| property.text().into_owned())
+        .unwrap_or_default()
+}
+
+fn texts(event: Component<'_>, doc: &mut Doc, lost: &mut Lost) {
+    let title = text_of(event, "SUMMARY");
+    let title = title.trim();
+    if title.contains('\n') {
+        lost.push(("SUMMARY".into(), "a title is one line there".into()));
+    }
+    let one_line: Vec<&str> = title.lines().map(str::trim).collect();
+    doc.insert("subject".into(), json!(one_line.join(" ")));
+    let text = text_of(event, "DESCRIPTION");
+    let normal = body::normal(&text);
+    if normal != text.replace("\r\n", "\n").trim_end() {
+        lost.push((
+            "DESCRIPTION".into(),
+            "blanks at the ends of its lines are not kept there".into(),
+        ));
+    }
+    doc.insert(
+        "body".into(),
+        json!({"contentType": "text", "content": normal}),
+    );
+}
+
+fn location(event: Component<'_>, doc: &mut Doc, lost: &mut Lost) {
+    let name = text_of(event, "LOCATION");
+    let name = body::normal(&name).trim().to_owned();
+    let mut location = json!({ "displayName": name });
+    if let Some(geo) = event.property("GEO") {
+        let value = geo.value();
+        let parts = value.trim().split_once(';');
+        let number = |text: &str| text.trim().parse::<f64>().ok().filter(|n| n.is_finite());
+        match parts.and_then(|(lat, lon)| Some((number(lat)?, number(lon)?))) {
+            Some((latitude, longitude)) => {
+                location["coordinates"] = json!({"latitude": latitude, "longitude": longitude});
+            }
+            None => lost.push(("GEO".into(), "it cannot be read".into())),
+        }
+    }
+    doc.insert("location".into(), location);
+}
+
+/// CLASS, PRIORITY and CATEGORIES.
+fn labels(event: Component<'_>, doc: &mut Doc, lost: &mut Lost) {
+    let class = text_of(event, "CLASS");
+    let class = class.trim();
+    let sensitivity = match words::theirs(words::SENSITIVITY, class) {
+        Some(known) => known,
+        None if class.is_empty() => "normal",
+        None => {
+            // RFC 5545 §3.8.1.3: an unknown class is treated as PRIVATE.
+            lost.push(("CLASS".into(), "it is private there".into()));
+            "private"
+        }
+    };
+    doc.insert("sensitivity".into(), json!(sensitivity));
+    let priority = text_of(event, "PRIORITY").trim().parse().unwrap_or(0);
+    let (importance, exact) = words::importance(priority);
+    if !exact {
+        lost.push((
+            "PRIORITY".into(),
+            format!("there are three steps there; {priority} becomes {importance}"),
+        ));
+    }
+    doc.insert("importance".into(), json!(importance));
+    let mut categories: Vec<String> = event
+        .properties_named("CATEGORIES")
+        .flat_map(|property| property.texts())
+        .map(|name| name.trim().to_owned())
+        .filter(|name| !name.is_empty())
+        .collect();
+    categories.sort();
+    categories.dedup();
+    doc.insert("categories".into(), json!(categories));
+}
+
+fn is_cancelled(event: Component<'_>) -> bool {
+    text_of(event, "STATUS")
+        .trim()
+        .eq_ignore_ascii_case("CANCELLED")
+}
+
+/// TRANSP, STATUS and Microsoft's own word, where that does not speak against them.
+fn show_as(event: Component<'_>, lost: &mut Lost) -> &'static str {
+    let free = text_of(event, "TRANSP")
+        .trim()
+        .eq_ignore_ascii_case("TRANSPARENT");
+    let status = text_of(event, "STATUS").trim().to_ascii_uppercase();
+    if status == "CANCELLED" {
+        lost.push((
+            "STATUS".into(),
+            "a cancelled event is shown as free there".into(),
+        ));
+        return "free";
+    }
+    let tentative = status == "TENTATIVE";
+    let own = text_of(event, "X-MICROSOFT-CDO-BUSYSTATUS");
+    let own = words::theirs(words::SHOW_AS, own.trim());
+    let usual = match (free, tentative) {
+        (true, _) => "free",
+        (false, true) => "tentative",
+        (false, false) => "busy",
+    };
+    let shown = match own {
+        Some(own) if (own == "free") == free => own,
+        _ => usual,
+    };
+    if tentative && shown != "tentative" {
+        lost.push((
+            "STATUS".into(),
+            "tentative can only be said of busy time there".into(),
+        ));
+    }
+    let confirmed = !tentative && shown == "tentative";
+    if confirmed {
+        lost.push(("STATUS".into(), "it is tentative there".into()));
+    }
+    let said = event.property("X-MICROSOFT-CDO-BUSYSTATUS").is_some();
+    if said && !matches!(shown, "oof" | "workingElsewhere") {
+        lost.push((
+            "X-MICROSOFT-CDO-BUSYSTATUS".into(),
+            "it comes back as TRANSP and STATUS".into(),
+        ));
+    }
+    shown
+}

@@ -1,0 +1,1 @@
+//! The provider over scripted answers: points of FACTS §9, and the schema of every request.
