@@ -3,7 +3,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use http::header::{CONTENT_TYPE, HOST, ORIGIN};
+use http::header::{CONTENT_ENCODING, CONTENT_TYPE, HOST, ORIGIN};
 use http::{HeaderMap, HeaderName};
 
 use crate::config::Config;
@@ -62,6 +62,21 @@ impl Origin {
             confidential: self.tls || https || direct || config.insecure_basic,
         }
     }
+}
+
+/// How the body is coded, when it is not sent as it is (RFC 9110 §8.4). Nobody here decodes: a small body could become a
+/// large one.
+pub fn coding<B: http_body::Body>(request: &http::Request<B>) -> Option<String> {
+    if request.body().is_end_stream() {
+        return None;
+    }
+    let values = request.headers().get_all(CONTENT_ENCODING).iter();
+    let codings: Vec<&str> = values
+        .flat_map(|value| value.to_str().unwrap_or("unreadable").split(','))
+        .map(str::trim)
+        .filter(|one| !one.is_empty() && !one.eq_ignore_ascii_case("identity"))
+        .collect();
+    (!codings.is_empty()).then(|| codings.join(", "))
 }
 
 /// Media types that a form can send without being asked for permission first (Fetch §2.2.2).

@@ -20,8 +20,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use axum::response::IntoResponse;
 use futures_util::FutureExt;
-use http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::header::{ACCEPT_ENCODING, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderName, HeaderValue, Method, StatusCode, Uri};
 use hyper_util::rt::TokioExecutor;
 use hyper_util::server::conn::auto;
@@ -29,6 +30,7 @@ use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
 use tower::ServiceExt;
 
+use crate::api::problem::Problem;
 use crate::app::App;
 use crate::auth::CHALLENGE;
 use crate::config::Config;
@@ -125,6 +127,9 @@ impl Server {
     async fn dispatch(&self, door: Door, request: Request) -> Response {
         if guard::is_cross_site(&request, &self.app.config.public_url) {
             return refusal(&Error::forbidden("pages of other sites may not do this"));
+        }
+        if let Some(coding) = guard::coding(&request) {
+            return encoded(door, &coding);
         }
         match door {
             Door::Dav => self.dav(request).await,
@@ -230,6 +235,21 @@ fn plain(status: StatusCode, text: impl Into<ReplyBody>) -> Response {
     *response.status_mut() = status;
     let text = HeaderValue::from_static("text/plain; charset=utf-8");
     response.headers_mut().insert(CONTENT_TYPE, text);
+    response
+}
+
+/// A body in a coding that is not taken: 415, and which one is (RFC 9110 §12.5.3).
+fn encoded(door: Door, coding: &str) -> Response {
+    let text =
+        format!("Content-Encoding: {coding} is not taken: send the body as it is (identity)");
+    let mut response = match door {
+        Door::Api => Problem::from(Error::UnsupportedMediaType(text))
+            .into_response()
+            .map(ReplyBody::stream),
+        _ => plain(StatusCode::UNSUPPORTED_MEDIA_TYPE, text + "\n"),
+    };
+    let identity = HeaderValue::from_static("identity");
+    response.headers_mut().insert(ACCEPT_ENCODING, identity);
     response
 }
 

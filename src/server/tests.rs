@@ -134,6 +134,44 @@ async fn wherever_clients_probe_without_a_name_they_are_asked_for_one() {
 }
 
 #[tokio::test]
+async fn a_coded_body_is_415_and_the_answer_says_what_is_taken() {
+    let running = Running::new(&[]).await;
+    running.world.user("anna").await;
+    let basic = running.world.basic("anna").await;
+    let ask = async |method: &str, path: &str, coding: &str, body: &'static str| {
+        let request = http::Request::builder()
+            .method(method)
+            .uri(path)
+            .header("authorization", &basic)
+            .header("content-encoding", coding)
+            .header("content-type", "text/calendar")
+            .body(RequestBody::from_bytes(body, Peer::LOCAL));
+        running.server.answer(request.unwrap()).await
+    };
+    let object = "/dav/calendars/anna/calendar/a.ics";
+    for (method, path, coding) in [
+        ("PUT", object, "gzip"),
+        ("PROPFIND", "/dav/", "identity, GZip"),
+        ("POST", "/api/v1/sessions", "br"),
+    ] {
+        let refused = ask(method, path, coding, "x").await;
+        assert_eq!(refused.status(), StatusCode::UNSUPPORTED_MEDIA_TYPE);
+        assert_eq!(header(&refused, "accept-encoding"), "identity", "{path}");
+        let json = header(&refused, "content-type") == "application/problem+json";
+        assert_eq!(json, path.starts_with("/api/"), "{path}");
+        let words = text(refused).await;
+        assert!(words.contains("send the body as it is"), "{words}");
+    }
+    // What is coded as itself, or is not there, is taken.
+    let event = "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:x\r\nBEGIN:VEVENT\r\nUID:a\r\n\
+        DTSTAMP:20270101T000000Z\r\nDTSTART:20270101T100000Z\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n";
+    let put = ask("PUT", object, "Identity", event).await;
+    assert_eq!(put.status(), StatusCode::CREATED);
+    let got = ask("GET", object, "gzip", "").await;
+    assert_eq!(got.status(), StatusCode::OK);
+}
+
+#[tokio::test]
 async fn machines_and_people_find_their_pages() {
     let running = Running::new(&[]).await;
     for (path, status, words) in [
