@@ -204,12 +204,22 @@ fn people_and_their_secrets_are_managed() {
         .write_all(b"a long enough one\n")
         .unwrap();
     assert!(passwd.wait().unwrap().success());
-    out(folder, &["user", "remove", "anne", "--yes"]);
+    out(folder, &["user", "add", "bert", "--no-password"]);
+    std::fs::write(folder.join("with.ics"), WITH_ANNA).unwrap();
+    out(folder, &["import", "bert", "calendar", "with.ics"]);
+    assert_eq!(
+        out(folder, &["user", "remove", "anne", "--yes"]),
+        "bert/calendar: 1 entry, 0 earlier versions\n"
+    );
+    assert_eq!(out(folder, &["user", "remove", "bert", "--yes"]), "");
     assert_eq!(
         json(folder, &["user", "list", "--json"]),
         serde_json::json!([])
     );
 }
+
+const WITH_ANNA: &str = "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:-//t//EN\r\nBEGIN:VEVENT\r\nUID:w\r\n\
+    DTSTAMP:20260101T000000Z\r\nDTSTART:20260101T090000Z\r\nORGANIZER:mailto:anna@example.org\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n";
 
 const EVENTS: &str = "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:-//t//EN\r\n\
     BEGIN:VEVENT\r\nUID:one\r\nDTSTAMP:20260101T000000Z\r\nDTSTART:20260101T090000Z\r\nSUMMARY:First\r\nEND:VEVENT\r\n\

@@ -10,6 +10,7 @@ pub mod profile;
 pub mod sessions;
 #[cfg(test)]
 pub mod testing;
+pub mod traces;
 pub mod upkeep;
 pub mod users;
 

@@ -7,8 +7,9 @@ use secrecy::{ExposeSecret, SecretString};
 use zeroize::Zeroizing;
 
 use super::{Failure, Outcome, output, transfer};
-use crate::app::App;
 use crate::app::users::{self, Change, NewUser};
+use crate::app::{App, traces};
+use crate::model::Principal;
 
 #[derive(Args)]
 pub struct User {
@@ -37,7 +38,7 @@ enum Command {
     Set(Set),
     /// Give somebody another name; addresses with the old one redirect
     Rename { name: String, new: String },
-    /// Remove somebody with their calendars, history, credentials and feeds
+    /// Remove somebody with their calendars, history, credentials and feeds, and list what remains
     Remove {
         name: String,
         /// Without asking
@@ -192,10 +193,35 @@ async fn remove(app: &App, name: &str, yes: bool) -> Outcome {
         "{} is removed, with calendars, history, credentials and feeds.",
         found.name
     );
+    remains(app, &found).await
+}
+
+/// What is not ours to take away: on standard output, a line a calendar.
+async fn remains(app: &App, person: &Principal) -> Outcome {
+    let found = traces::of(app, person).await?;
     eprintln!(
-        "What others wrote about them in their own calendars stays, and so do backups made before."
+        "What remains: backups made before, and {}",
+        match found.is_empty() {
+            true => "nothing in the calendars of others, where no address of theirs is written.",
+            false => "what names an address of theirs in the calendars of others:",
+        }
     );
+    for trace in found {
+        let place = match trace.slug.as_str() {
+            "" => format!("{}, in the trash", trace.owner),
+            slug => format!("{}/{slug}", trace.owner),
+        };
+        println!(
+            "{place}: {}, {}",
+            counted(trace.objects, "entry", "entries"),
+            counted(trace.versions, "earlier version", "earlier versions")
+        );
+    }
     Ok(())
+}
+
+fn counted(number: usize, one: &str, many: &str) -> String {
+    format!("{number} {}", if number == 1 { one } else { many })
 }
 
 /// One line of standard input.

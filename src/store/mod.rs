@@ -21,6 +21,7 @@ pub mod retention;
 pub mod sql;
 #[doc(hidden)]
 pub mod testing;
+pub mod traces;
 pub mod verify;
 pub mod versions;
 
