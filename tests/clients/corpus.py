@@ -9,8 +9,6 @@ from pathlib import Path
 class Piece:
     name: str
     body: bytes
-    #: Why RFC 4791 §4.1 or RFC 5545 forbid to store it, as far as this plain reader sees; "" when nothing does.
-    obstacle: str
 
 
 def files(shared, *folders):
@@ -28,12 +26,12 @@ def pieces(path: Path):
         if kind(block) != b"VTIMEZONE":
             objects.setdefault(uid(block), []).append(block)
     if len(objects) <= 1 or not sound:
-        return [Piece(path.name, text, obstacle(head, objects, sound))]
+        return [Piece(path.name, text)]
     # Cut out, an object is no message any more.
     head = [line for line in head if not re.match(rb"(?i)METHOD[;:]", line)]
     return [
-        Piece(f"{path.stem}-{number}.ics", b"".join([*head, *zones, *blocks, *tail]), obstacle(head, {key: blocks}, sound))
-        for number, (key, blocks) in enumerate(objects.items())
+        Piece(f"{path.stem}-{number}.ics", b"".join([*head, *zones, *blocks, *tail]))
+        for number, blocks in enumerate(objects.values())
     ]
 
 
@@ -80,26 +78,3 @@ def values(block, name):
 
 def uid(block):
     return (values(block, b"UID") or [b""])[0]
-
-
-def obstacle(head, objects, sound):
-    if not sound:
-        return "not one balanced VCALENDAR"
-    if any(re.match(rb"(?i)METHOD[;:]", line) for line in head):
-        return "METHOD"
-    if not objects:
-        return "no component"
-    (key, blocks), = list(objects.items())[:1]
-    kinds = {kind(block) for block in blocks}
-    if not key:
-        return "no UID"
-    if len(kinds) > 1 or not kinds <= {b"VEVENT", b"VTODO", b"VJOURNAL"}:
-        return f"components {sorted(kinds)}"
-    if any(len(values(block, b"UID")) > 1 for block in blocks):
-        return "two UIDs"
-    if kinds == {b"VEVENT"} and not all(values(block, b"DTSTART") for block in blocks):
-        return "VEVENT without DTSTART"
-    ids = [tuple(values(block, b"RECURRENCE-ID")) for block in blocks]
-    if len(ids) != len(set(ids)):
-        return "the same instance twice"
-    return ""
