@@ -22,7 +22,7 @@ pub mod dav {
         PROTECTED = "protected", PROPERTY = "property",
         SUPPORTED_REPORT = "supported-report", REPORT = "report", SUPPORTED_PRIVILEGE = "supported-privilege",
         DESCRIPTION = "description", MATCH = "match", SELF = "self",
-        PROPERTY_SEARCH = "property-search", OWNER = "owner", PRINCIPAL_PROPERTY = "principal-property", PRINCIPAL_SEARCH_PROPERTY = "principal-search-property",
+        PROPERTY_SEARCH = "property-search", PRINCIPAL_PROPERTY = "principal-property", PRINCIPAL_SEARCH_PROPERTY = "principal-search-property",
         PRINCIPAL_SEARCH_PROPERTY_SET = "principal-search-property-set",
         NUMBER_OF_MATCHES_WITHIN_LIMITS = "number-of-matches-within-limits", RESOURCE = "resource",
         NEED_PRIVILEGES = "need-privileges",

@@ -168,7 +168,7 @@ impl Expansion<'_> {
 }
 
 /// The hrefs in a property's value; `None`: the resource does not have it.
-fn hrefs(
+pub(super) fn hrefs(
     plan: &Plan,
     desk: &Desk,
     node: Node<'_>,

@@ -4,6 +4,7 @@ pub mod expand;
 mod freebusy;
 pub mod home;
 mod multiget;
+mod principal_match;
 mod principals;
 mod query;
 mod sync;
@@ -77,10 +78,10 @@ pub static REPORTS: &[Report] = &[
         principals::acl_principal_prop_set
     ),
     report!(
-        principals::PRINCIPAL_MATCH,
+        principal_match::PRINCIPAL_MATCH,
         "RFC 3744 §9.3",
         SEARCHED.or(On::HOME),
-        principals::principal_match
+        principal_match::run
     ),
     report!(
         principals::PRINCIPAL_PROPERTY_SEARCH,

@@ -1,4 +1,4 @@
-//! Reports about principals: RFC 3744 §9.2–9.5, and the type-ahead search of Apple's clients.
+//! Reports about principals: RFC 3744 §9.2, §9.4, §9.5, and the type-ahead search of Apple's clients.
 //!
 //! Everybody who is signed in may find everybody: that is what inviting and sharing need. Homes and calendars stay hidden.
 
@@ -9,22 +9,21 @@ use crate::dav::listing::Scope;
 use crate::dav::names::{cs, dav};
 use crate::dav::view::Node;
 use crate::dav::{Call, error, reply, resource};
-use crate::model::{Error, Path, Precondition, Principal, PrincipalKind, Result, Who};
-use crate::store::{Tx, calendars, principals};
+use crate::model::{Error, Path, Precondition, Principal, PrincipalKind, Result};
+use crate::store::principals;
 use crate::wire::Response;
 use crate::xml::{Element, Name, Ns, Writer};
 
 pub static ACL_PRINCIPAL_PROP_SET: Name = Name::dav("acl-principal-prop-set");
-pub static PRINCIPAL_MATCH: Name = Name::dav("principal-match");
 static APPLY_TO_PRINCIPAL_COLLECTION_SET: Name = Name::dav("apply-to-principal-collection-set");
 pub static PRINCIPAL_PROPERTY_SEARCH: Name = Name::dav("principal-property-search");
 
 /// Principals in one answer, unless the client wants fewer.
-const RESULTS: usize = 500;
+pub(super) const RESULTS: usize = 500;
 /// Conditions of one search.
 const TESTS: usize = 50;
 /// Principals that are looked at in one go.
-const PAGE: usize = 256;
+pub(super) const PAGE: usize = 256;
 
 /// A property that principals can be searched by.
 struct Searchable {
@@ -69,7 +68,7 @@ fn user_type(principal: &Principal) -> &'static str {
 }
 
 /// The reports below ask nothing of the resource that they are sent to, but it has to be there.
-async fn find_target(call: &Call) -> Result<()> {
+pub(super) async fn find_target(call: &Call) -> Result<()> {
     let (who, path) = (call.who(), call.path());
     let load = call
         .app
@@ -247,79 +246,33 @@ async fn answer(
     Ok(reply::whole(call.form(), w))
 }
 
-async fn write(call: &Call, document: &Element, found: &[Principal], w: &mut Writer) -> Result<()> {
+pub(super) fn scope_of(call: &Call, document: &Element) -> Result<Scope> {
     let (asked, _) = asked_of(document)?;
-    let scope = Scope {
+    Ok(Scope {
         desk: call.desk.clone(),
         asked,
         minimal: call.request.prefer.minimal,
-    };
+    })
+}
+
+pub(super) async fn write(
+    call: &Call,
+    document: &Element,
+    found: &[Principal],
+    w: &mut Writer,
+) -> Result<()> {
+    let scope = scope_of(call, document)?;
     call.app
         .store
         .read(|tx| {
             Box::pin(async move {
                 for principal in found {
+                    let href = scope.desk.principal(&principal.name);
                     scope
-                        .write(
-                            tx,
-                            w,
-                            &scope.desk.principal(&principal.name),
-                            &Node::Principal(principal),
-                        )
+                        .write(tx, w, &href, &Node::Principal(principal))
                         .await?;
                 }
                 Ok(())
-            })
-        })
-        .await
-}
-
-/// RFC 3744 §9.3: the principals that the person is (`self`), or what in a home has them as the value of a property.
-pub async fn principal_match(call: Call, document: Element) -> Result<Response> {
-    let property = document.child(&dav::PRINCIPAL_PROPERTY);
-    if document.child(&dav::SELF).is_none() && property.is_none() {
-        return Err(Error::BadRequest(
-            "principal-match needs self or principal-property".into(),
-        ));
-    }
-    find_target(&call).await?;
-    let by_owner = property.is_some_and(|property| property.child(&dav::OWNER).is_some());
-    let mut w = reply::document();
-    match call.path() {
-        Path::Home(name) if by_owner => write_owned(&call, &document, name, &mut w).await?,
-        _ if property.is_some() => {}
-        _ => {
-            let who = call.who();
-            let found = call.app.store.read(|tx| Box::pin(selves(tx, who))).await?;
-            write(&call, &document, &found, &mut w).await?;
-        }
-    }
-    Ok(reply::whole(call.form(), w))
-}
-
-/// Who the person is: they, and the groups that they are in.
-async fn selves(tx: &mut Tx<'_>, who: &Who) -> Result<Vec<Principal>> {
-    let mut all: Vec<Principal> = principals::get(tx, who.id).await?.into_iter().collect();
-    all.extend(principals::groups_of(tx, who.id).await?);
-    Ok(all)
-}
-
-async fn write_owned(call: &Call, document: &Element, home: &str, w: &mut Writer) -> Result<()> {
-    let (asked, _) = asked_of(document)?;
-    let scope = Scope {
-        desk: call.desk.clone(),
-        asked,
-        minimal: call.request.prefer.minimal,
-    };
-    let who = call.who();
-    call.app
-        .store
-        .read(|tx| {
-            Box::pin(async move {
-                resource::home(tx, who, home).await?;
-                let mut all = calendars::list(tx, who.id, home).await?;
-                all.retain(|bound| bound.calendar.owner == who.id);
-                scope.write_calendars(tx, &all, w).await
             })
         })
         .await

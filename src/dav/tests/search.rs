@@ -139,15 +139,51 @@ async fn principal_match_finds_oneself_and_what_one_owns() {
         dav.report(PEOPLE, "0", &body("<D:self/>")).await.hrefs(),
         ["/dav/principals/anna/"]
     );
-    let owned = dav
-        .report(
-            ANNA,
-            "0",
-            &body("<D:principal-property><D:owner/></D:principal-property>"),
-        )
-        .await;
-    assert!(owned.hrefs().contains(&WORK.to_string()));
     dav.ok("REPORT", PEOPLE, &[], &body(""), 400).await;
+    let nothing = body("<D:principal-property/>");
+    dav.ok("REPORT", PEOPLE, &[], &nothing, 400).await;
+}
+
+#[tokio::test]
+async fn principal_match_takes_any_property_that_names_somebody() {
+    let dav = people().await;
+    for (path, value) in [
+        (WORK, "/dav/principals/anna/"),
+        ("/dav/calendars/anna/tasks/", "/dav/principals/ben/"),
+        ("/dav/calendars/anna/calendar/", "anna"),
+    ] {
+        let set = format!("<X:assigned><D:href>{value}</D:href></X:assigned>");
+        dav.proppatch(path, &set).await;
+    }
+    let found = async |path: &str, property: &str| {
+        let body = format!(
+            "<D:principal-match {NS}><D:principal-property><{property}/></D:principal-property>\
+             <D:prop><D:displayname/></D:prop></D:principal-match>"
+        );
+        dav.report(path, "0", &body).await.hrefs()
+    };
+    let all = [
+        "/dav/calendars/anna/calendar/",
+        "/dav/calendars/anna/sessions/",
+        "/dav/calendars/anna/tasks/",
+        WORK,
+    ];
+    assert_eq!(found(ANNA, "D:owner").await, all);
+    assert_eq!(found(ANNA, "X:assigned").await, [WORK]);
+    assert_eq!(
+        found(PEOPLE, "D:principal-URL").await,
+        ["/dav/principals/anna/"]
+    );
+    assert_eq!(found("/dav/", "X:assigned").await, [WORK]);
+    for property in [
+        "D:displayname",
+        "X:none",
+        "D:getetag",
+        "C:calendar-home-set",
+    ] {
+        assert!(found(ANNA, property).await.is_empty(), "{property}");
+        assert!(found(PEOPLE, property).await.is_empty(), "{property}");
+    }
 }
 
 #[tokio::test]
