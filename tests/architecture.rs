@@ -293,118 +293,12 @@ fn the_source_keeps_to_its_layers() {
 
 #[test]
 fn each_breach_is_seen() {
-    for (file, source, expected) in [
-        // rows
-        ("ical/zone.rs", "use crate::xml::Name;", "row 0"),
-        ("model/id.rs", "fn f() -> crate::store::Tx {}", "row 2"),
-        (
-            "store/sql.rs",
-            "use crate::{model::Error, app::App};",
-            "app",
-        ),
-        ("store/a.rs", "use super::super::objects::put;", "objects"),
-        ("store/mod.rs", "use super::remote::Call;", "remote"),
-        ("remote/http.rs", "use crate::store;", "store"),
-        ("notify/mail.rs", "use crate::remote::http;", "remote"),
-        (
-            "dav/methods/put.rs",
-            "type X = crate::feeds::Window;",
-            "feeds",
-        ),
-        ("api/sessions.rs", "use crate::dav::reply as r;", "dav"),
-        ("objects/mod.rs", "use crate::app::App;", "app"),
-        ("sync/run.rs", "use crate::app::users;", "app"),
-        ("dav/mod.rs", "use crate::server::guard;", "server"),
-        ("server/mod.rs", "fn f() { crate::cli::run() }", "cli"),
-        ("auth/mod.rs", "use crate::objects::put;", "objects"),
-        (
-            "model/a.rs",
-            "mod b { use super::super::super::store::Tx; }",
-            "store",
-        ),
-        ("extra/mod.rs", "fn f() {}", "no row"),
-        ("dav/mod.rs", "use crate::helpers::x;", "no row"),
-        // narrower rules
-        (
-            "app/feeds.rs",
-            "use crate::remote::PROVIDERS;",
-            "through sync",
-        ),
-        ("app/mod.rs", "use crate::xml::Writer;", "XML"),
-        ("api/mod.rs", "use crate::store::objects;", "use cases"),
-        // pure modules
-        ("ical/zone.rs", "use std::fs;", "pure"),
-        ("ical/zone.rs", "fn f() { std::fs::read(\"x\"); }", "pure"),
-        (
-            "ical/zone.rs",
-            "use std::{collections::HashMap, time::{Duration, Instant}};",
-            "pure",
-        ),
-        ("ical/zone.rs", "use std::time;", "pure"),
-        (
-            "xml/read.rs",
-            "async fn f() { tokio::task::yield_now().await }",
-            "pure",
-        ),
-        ("model/id.rs", "fn f() { jiff::Timestamp::now(); }", "pure"),
-        ("model/id.rs", "fn f() { Zoned::now(); }", "pure"),
-        (
-            "model/id.rs",
-            "fn f() { getrandom::fill(&mut []); }",
-            "pure",
-        ),
-        ("objects/effects.rs", "use std::net::IpAddr;", "pure"),
-        ("sync/plan.rs", "use tokio::time;", "pure"),
-        // HTTP and SQL
-        ("app/feeds.rs", "use hyper::StatusCode;", "HTTP"),
-        (
-            "model/error.rs",
-            "impl From<E> for http::StatusCode {}",
-            "HTTP",
-        ),
-        ("store/mod.rs", "use axum::Json;", "HTTP"),
-        ("auth/mod.rs", "use http::Response;", "HTTP"),
-        ("wire.rs", "use axum::Json;", "HTTP"),
-        ("wire.rs", "use crate::config::Config;", "config"),
-        ("dav/mod.rs", "use rusqlite::Row;", "driver"),
-        (
-            "cli/user.rs",
-            "const Q: &str = \"select id\n   from principal\";",
-            "SQL",
-        ),
-        (
-            "app/mod.rs",
-            "const Q: &str = r#\"UPDATE calendar SET seq = 1\"#;",
-            "SQL",
-        ),
-        ("lib.rs", "pub mod model;\npub fn helper() {}", "map"),
-        // hiding places
-        (
-            "ical/a.rs",
-            "fn f<'a>(x: &'a str, c: char) { if c == '\"' { crate::store::go() } }",
-            "store",
-        ),
-        (
-            "ical/a.rs",
-            "#[cfg(not(test))] use crate::store::Tx;",
-            "store",
-        ),
-        (
-            "ical/a.rs",
-            "#[cfg(test)] mod tests { fn f() {} } use crate::store::Tx;",
-            "store",
-        ),
-        (
-            "ical/a.rs",
-            "struct S { #[cfg(test)] a: u8, b: crate::store::Tx }",
-            "store",
-        ),
-        (
-            "ical/a.rs",
-            "/* a /* b */ c */ use crate::store::Tx;",
-            "store",
-        ),
-    ] {
+    let table = include_str!("architecture/breaches.txt");
+    for line in table.lines().filter(|line| !line.starts_with('#')) {
+        let mut columns = line.splitn(3, " | ");
+        let mut next = || columns.next().unwrap_or_else(|| panic!("{line}"));
+        let (file, expected, source) = (next(), next(), next().replace("\\n", "\n"));
+        let source = source.as_str();
         let out = breaches(file, source);
         assert!(
             out.iter().any(|breach| breach.contains(expected)),

@@ -1,7 +1,8 @@
 //! `/api/v1/sessions`.
 
 use axum::Json;
-use axum::extract::{Path, Query, State};
+use axum::extract::{FromRequestParts, Path, Query, State};
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
@@ -16,7 +17,8 @@ use crate::app::sessions::merge::FieldError;
 use crate::app::sessions::times::read_instant;
 use crate::app::sessions::{self, Created, Fault, Filter, Key, Page, Session};
 use crate::model::access::Scopes;
-use crate::model::{Error, Etag, Who};
+use crate::model::id::uuid;
+use crate::model::{Error, Etag, Guard, Who};
 
 /// The most that one page or one `:bulk` holds.
 const MOST: usize = 500;
@@ -60,6 +62,28 @@ impl Which {
             calendar: self.calendar,
             occurrence: self.occurrence,
         }
+    }
+}
+
+/// The session that an address names, and the conditions of the request.
+pub struct One {
+    key: Key,
+    guard: Guard,
+}
+
+impl FromRequestParts<App> for One {
+    type Rejection = Response;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<One, Response> {
+        let uid = Path::<String>::from_request_parts(parts, app).await;
+        let which = Query::<Which>::from_request_parts(parts, app).await;
+        Ok(One {
+            key: which
+                .map_err(IntoResponse::into_response)?
+                .0
+                .key(uid.map_err(IntoResponse::into_response)?.0),
+            guard: request::guard(&parts.headers),
+        })
     }
 }
 
@@ -176,18 +200,7 @@ fn fallback_uid(app: &App, who: &Who, key: Option<&HeaderValue>) -> Result<Strin
 
 /// A UUID of version 4 (RFC 9562 §5.4), as RFC 7986 §5.3 recommends.
 fn new_uid(app: &App) -> Result<String, Error> {
-    let mut bytes = app.dice.bytes::<16>()?;
-    bytes[6] = bytes[6] & 0x0f | 0x40;
-    bytes[8] = bytes[8] & 0x3f | 0x80;
-    let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-    Ok(format!(
-        "{}-{}-{}-{}-{}",
-        &hex[..8],
-        &hex[8..12],
-        &hex[12..16],
-        &hex[16..20],
-        &hex[20..]
-    ))
+    Ok(uuid(app.dice.bytes::<16>()?, 4))
 }
 
 fn answer(app: &App, made: &Created) -> Response {
@@ -313,16 +326,10 @@ async fn make_one(app: &App, who: &Who, one: Value) -> Result<BulkResult, Proble
 #[utoipa::path(get, path = "/api/v1/sessions/{uid}", tag = "sessions",
     params(("uid" = String, Path), Which), responses((status = 200, body = Session), (status = 304),
     (status = 404, body = Problem, content_type = "application/problem+json")))]
-pub async fn get(
-    State(app): State<App>,
-    who: Signed,
-    Path(uid): Path<String>,
-    Query(which): Query<Which>,
-    headers: HeaderMap,
-) -> Reply<Response> {
+pub async fn get(State(app): State<App>, who: Signed, One { key, guard }: One) -> Reply<Response> {
     let who = who.with(Scopes::READ)?;
-    let session = sessions::get(&app, &who, &which.key(uid)).await?;
-    let known = !request::guard(&headers).holds(Some((&Etag(session.etag.clone()), None)));
+    let session = sessions::get(&app, &who, &key).await?;
+    let known = !guard.holds(Some((&Etag(session.etag.clone()), None)));
     let mut reply = match known {
         true => StatusCode::NOT_MODIFIED.into_response(),
         false => Json(&session).into_response(),
@@ -342,13 +349,11 @@ pub async fn get(
 pub async fn patch(
     State(app): State<App>,
     who: Signed,
-    Path(uid): Path<String>,
-    Query(which): Query<Which>,
-    headers: HeaderMap,
+    One { key, guard }: One,
     Object(change): Object,
 ) -> Reply<Response> {
     let who = who.with(Scopes::WRITE)?;
-    let (key, change) = (which.key(uid), with_instance(change));
+    let change = with_instance(change);
     let key = match &change.1 {
         Some(instance) if key.occurrence.is_none() => Key {
             occurrence: Some(instance.clone()),
@@ -356,7 +361,7 @@ pub async fn patch(
         },
         _ => key,
     };
-    let session = sessions::patch(&app, &who, &key, &change.0, &request::guard(&headers)).await?;
+    let session = sessions::patch(&app, &who, &key, &change.0, &guard).await?;
     let mut reply = Json(&session).into_response();
     dress(&mut reply, &session);
     Ok(reply)
@@ -378,11 +383,9 @@ fn with_instance(mut change: Map<String, Value>) -> (Map<String, Value>, Option<
 pub async fn delete(
     State(app): State<App>,
     who: Signed,
-    Path(uid): Path<String>,
-    Query(which): Query<Which>,
-    headers: HeaderMap,
+    One { key, guard }: One,
 ) -> Reply<StatusCode> {
     let who = who.with(Scopes::WRITE)?;
-    sessions::delete(&app, &who, &which.key(uid), &request::guard(&headers)).await?;
+    sessions::delete(&app, &who, &key, &guard).await?;
     Ok(StatusCode::NO_CONTENT)
 }

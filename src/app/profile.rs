@@ -3,7 +3,8 @@
 //! profile that is installed again replaces itself.
 
 use secrecy::{ExposeSecret, SecretString};
-use sha2::{Digest, Sha256};
+
+use crate::model::id::uuid_of;
 
 /// The media type.
 pub const CONTENT_TYPE: &str = "application/x-apple-aspen-config";
@@ -124,23 +125,8 @@ fn profile(kind: &str, identity: &str, description: &str, mut payload: Dict) -> 
     )
 }
 
-/// A UUID made of a hash (RFC 9562 §5.8).
 fn uuid(identity: &str, what: &str) -> String {
-    let mut bytes: [u8; 32] = Sha256::digest(format!("kalends {what} {identity}")).into();
-    bytes[6] = bytes[6] & 0x0f | 0x80;
-    bytes[8] = bytes[8] & 0x3f | 0x80;
-    let hex: String = bytes[..16]
-        .iter()
-        .map(|byte| format!("{byte:02X}"))
-        .collect();
-    format!(
-        "{}-{}-{}-{}-{}",
-        &hex[..8],
-        &hex[8..12],
-        &hex[12..16],
-        &hex[16..20],
-        &hex[20..]
-    )
+    uuid_of(&format!("kalends {what} {identity}")).to_uppercase()
 }
 
 /// Text for a property list. Control characters, which XML cannot carry, are dropped.
@@ -239,13 +225,5 @@ mod tests {
                 "<key>SubCalAccountHostName</key><string>{url}</string>"
             )));
         }
-    }
-
-    #[test]
-    fn uuids_have_version_and_variant() {
-        let id = uuid("a", "b");
-        assert_eq!((id.len(), &id[14..15]), (36, "8"));
-        assert!(matches!(&id[19..20], "8" | "9" | "A" | "B"));
-        assert_ne!(id, uuid("a", "c"));
     }
 }

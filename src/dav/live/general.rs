@@ -1,11 +1,10 @@
 //! Properties that most resources have.
 
-use sha2::{Digest, Sha256};
-
 use crate::dav::names::{cal, cs, dav};
 use crate::dav::view::{Node, Out, View};
 use crate::dav::{date, methods, reports, tokens};
 use crate::model::CalendarKind;
+use crate::model::id::uuid_of;
 
 pub fn resourcetype(view: &View, out: Out) -> Option<()> {
     match view.node {
@@ -106,25 +105,8 @@ pub fn resource_id(view: &View, out: Out) -> Option<()> {
         Node::Notifications(p, _) => ("notifications", p.id.0, p.created),
         _ => return None,
     };
-    out.href(&uuid(&format!("kalends {kind} {id} {born}")))
-}
-
-/// A version 8 UUID (RFC 9562 §5.8) made of a hash.
-fn uuid(seed: &str) -> String {
-    let sum = Sha256::digest(seed.as_bytes());
-    let mut bytes = [0; 16];
-    bytes.copy_from_slice(&sum[..16]);
-    bytes[6] = bytes[6] & 0x0F | 0x80;
-    bytes[8] = bytes[8] & 0x3F | 0x80;
-    let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-    format!(
-        "urn:uuid:{}-{}-{}-{}-{}",
-        &hex[..8],
-        &hex[8..12],
-        &hex[12..16],
-        &hex[16..20],
-        &hex[20..]
-    )
+    let uuid = uuid_of(&format!("kalends {kind} {id} {born}"));
+    out.href(&format!("urn:uuid:{uuid}"))
 }
 
 /// DAV:sync-token and CS:getctag: the same text, since both change when a member does.
@@ -145,19 +127,5 @@ pub fn quota_used(view: &View, out: Out) -> Option<()> {
         Node::Calendar(bound) => out.number(bound.calendar.bytes),
         Node::Home(..) => out.number(view.loaded.used_bytes),
         _ => None,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_uuid_has_its_version_and_variant() {
-        let text = uuid("x");
-        assert_eq!(text.len(), "urn:uuid:".len() + 36);
-        assert_eq!(&text[23..24], "8");
-        assert!(matches!(&text[28..29], "8" | "9" | "a" | "b"));
-        assert_ne!(text, uuid("y"));
     }
 }
