@@ -251,6 +251,26 @@ impl Faults {
         found.or_else(|| state.roll(service))
     }
 
+    /// A status for one request inside a batch: faults whose target names it.
+    pub fn pick_inner(&self, call: &Call) -> Option<Trouble> {
+        let mut state = lock(&self.0);
+        let fits = |waiting: &Waiting| {
+            waiting.on.target.is_some()
+                && waiting.skip == 0
+                && waiting.on.matches(Service::Graph, call)
+                && matches!(waiting.what, What::Status(_))
+        };
+        let at = state.waiting.iter().position(fits)?;
+        let waiting = &mut state.waiting[at];
+        waiting.times = waiting.times.saturating_sub(1);
+        let what = waiting.what.clone();
+        state.waiting.retain(|waiting| waiting.times > 0);
+        match what {
+            What::Status(trouble) => Some(trouble),
+            _ => None,
+        }
+    }
+
     /// 0, 1 or 2 copies.
     pub fn copies_of_a_ping(&self) -> usize {
         let mut state = lock(&self.0);

@@ -8,9 +8,11 @@
 //! `/caldav/…`, `/ics/…`. `serve.rs` puts it behind HTTP as `cargo run --example simulator`.
 #![allow(dead_code)] // each of its users needs another part of it
 
+pub mod caldav;
 pub mod faults;
 pub mod google;
 pub mod graph;
+pub mod ics;
 pub mod oauth;
 pub mod recur;
 pub mod schema;
@@ -48,6 +50,8 @@ struct Inner {
     world: Arc<World>,
     google: google::Google,
     graph: graph::Graph,
+    caldav: caldav::Caldav,
+    ics: ics::Ics,
 }
 
 impl Simulator {
@@ -62,6 +66,8 @@ impl Simulator {
         Simulator(Arc::new(Inner {
             google: google::Google::new(world.clone()),
             graph: graph::Graph::new(world.clone()),
+            caldav: caldav::Caldav::new(world.clone()),
+            ics: ics::Ics::new(world.clone()),
             world,
         }))
     }
@@ -88,6 +94,12 @@ impl Simulator {
     }
     pub fn graph(&self) -> &graph::Graph {
         &self.0.graph
+    }
+    pub fn caldav(&self) -> &caldav::Caldav {
+        &self.0.caldav
+    }
+    pub fn ics(&self) -> &ics::Ics {
+        &self.0.ics
     }
     pub fn faults(&self) -> &Faults {
         &self.0.world.faults
@@ -165,7 +177,9 @@ impl Simulator {
             Service::Google => inner.google.handle(call, twist),
             Service::MicrosoftAuth => inner.graph.oauth().handle(call),
             Service::Graph => inner.graph.handle(call, twist),
-            _ => web::text(404, "text/plain", "There is nothing here.\n"),
+            Service::Caldav => inner.caldav.handle(call, twist),
+            Service::Ics => inner.ics.handle(call),
+            Service::None => web::text(404, "text/plain", "There is nothing here.\n"),
         };
         let date = web::http_date(inner.world.now());
         if let Ok(date) = http::HeaderValue::from_str(&date) {

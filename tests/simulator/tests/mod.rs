@@ -1,6 +1,8 @@
 //! Does the simulator behave as FACTS says? Samples of each section.
 
+mod dav;
 mod google;
+mod graph;
 mod oauth;
 
 use super::{Simulator, web};
