@@ -299,10 +299,17 @@ impl State {
         }
         let total: u32 = random.faults.iter().map(|(weight, _)| weight).sum();
         let mut left = self.dice.below(u64::from(total)) as u32;
-        random.faults.iter().find_map(|(weight, what)| {
+        let found = random.faults.iter().find_map(|(weight, what)| {
             let hit = left < *weight;
             left = left.saturating_sub(*weight);
             hit.then(|| what.clone())
+        })?;
+        // Only Google says 403 to a quota; elsewhere it would mean that it is forbidden for good.
+        let quota = matches!(&found, What::Status(trouble) if trouble.code == 403);
+        Some(if quota && service != Service::Google {
+            What::status(429)
+        } else {
+            found
         })
     }
 }

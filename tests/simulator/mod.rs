@@ -27,7 +27,7 @@ use faults::{Faults, Twist, What};
 use http::{Request, Response};
 use std::sync::Arc;
 use web::Call;
-pub use world::{Logged, Mail, Service, World};
+pub use world::{Mail, Service, World};
 
 /// The connection broke.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

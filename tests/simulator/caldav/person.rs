@@ -42,6 +42,13 @@ impl Caldav {
         }
         self.path(user, name)
     }
+    /// Accounts with the names of their calendars.
+    pub fn users(&self) -> Vec<(String, Vec<String>)> {
+        let state = lock(&self.state);
+        let all = state.users.iter();
+        all.map(|(name, user)| (name.clone(), user.calendars.keys().cloned().collect()))
+            .collect()
+    }
     /// The path of a calendar.
     pub fn path(&self, user: &str, name: &str) -> String {
         super::Place::Calendar(user.to_string(), name.to_string()).path()

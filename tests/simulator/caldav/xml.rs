@@ -33,12 +33,12 @@ impl Node {
 
 /// The root of a document; `None` if it is not well-formed.
 pub fn parse(bytes: &[u8]) -> Option<Node> {
-    let mut reader = NsReader::from_reader(bytes);
+    let mut reader = NsReader::from_str(std::str::from_utf8(bytes).ok()?);
     let mut open: Vec<Node> = vec![Node::default()];
     loop {
         let (resolved, event) = reader.read_resolved_event().ok()?;
         let ns = match resolved {
-            ResolveResult::Bound(ns) => String::from_utf8_lossy(ns.as_ref()).into_owned(),
+            ResolveResult::Bound(ns) => ns.as_ref().to_string(),
             _ => String::new(),
         };
         match event {
@@ -48,14 +48,8 @@ pub fn parse(bytes: &[u8]) -> Option<Node> {
                 let node = open.pop()?;
                 open.last_mut()?.children.push(node);
             }
-            Event::Text(text) => open
-                .last_mut()?
-                .text
-                .push_str(&String::from_utf8_lossy(&text)),
-            Event::CData(text) => open
-                .last_mut()?
-                .text
-                .push_str(&String::from_utf8_lossy(&text)),
+            Event::Text(text) => open.last_mut()?.text.push_str(&text),
+            Event::CData(text) => open.last_mut()?.text.push_str(&text),
             Event::GeneralRef(name) => open.last_mut()?.text.push_str(entity(&name)),
             Event::Eof => break,
             _ => {}
@@ -69,25 +63,24 @@ pub fn parse(bytes: &[u8]) -> Option<Node> {
 }
 
 fn begin(start: &BytesStart, ns: String) -> Node {
-    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     let attributes = start.attributes().flatten();
     Node {
         ns,
-        name: text(start.local_name().as_ref()),
+        name: start.local_name().as_ref().to_string(),
         attributes: attributes
-            .map(|a| (text(a.key.local_name().as_ref()), text(&a.value)))
+            .map(|a| (a.key.local_name().as_ref().to_string(), a.value.to_string()))
             .collect(),
         ..Node::default()
     }
 }
 
-fn entity(name: &[u8]) -> &'static str {
+fn entity(name: &str) -> &'static str {
     match name {
-        b"amp" => "&",
-        b"lt" => "<",
-        b"gt" => ">",
-        b"quot" => "\"",
-        b"apos" => "'",
+        "amp" => "&",
+        "lt" => "<",
+        "gt" => ">",
+        "quot" => "\"",
+        "apos" => "'",
         _ => "",
     }
 }
