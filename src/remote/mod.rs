@@ -13,6 +13,8 @@ mod fault;
 pub mod google;
 pub mod http;
 pub mod microsoft;
+mod ical_doc;
+pub mod ics;
 pub mod oauth;
 #[cfg(test)]
 pub mod testing;
