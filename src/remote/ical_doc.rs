@@ -1,7 +1,7 @@
 //! iCalendar documents from and for others, as the CalDAV and the ICS provider take them.
 
 use super::{Item, Marker, Read, Reading, Refusal};
-use crate::ical::object::{Kind, Object};
+use crate::ical::object::{Kind, Object, Rules, validate};
 use crate::ical::tree::{Component, Limits, Tree};
 use crate::ical::write::{Patch, line_of, text_line};
 
@@ -13,10 +13,9 @@ pub const MARK: &str = "X-KALENDS-MIRROR";
 /// # Errors
 /// A [`Refusal`] with the line where it is not an object that a calendar can hold.
 pub fn read(item: &Item, account: &str) -> Result<Read, Refusal> {
-    let tree = Tree::parse(&item.doc, &Limits::default())
-        .map_err(|fault| Refusal::new("invalid", format!("its text is broken: {fault}")))?;
-    let object = Object::read(&tree)
-        .map_err(|fault| Refusal::new("invalid", format!("its text is broken: {fault}")))?;
+    let broken = |why: String| Refusal::new("invalid", format!("its text is broken: {why}"));
+    let tree = validate(&item.doc, &Rules::default()).map_err(|fault| broken(fault.to_string()))?;
+    let object = Object::read(&tree).map_err(|fault| broken(fault.to_string()))?;
     if object.kind != Kind::Event {
         return Ok(Read::Nothing);
     }

@@ -9,12 +9,13 @@
 
 pub mod account;
 pub mod address;
+pub mod caldav;
 mod fault;
 pub mod google;
 pub mod http;
-pub mod microsoft;
 mod ical_doc;
 pub mod ics;
+pub mod microsoft;
 pub mod oauth;
 #[cfg(test)]
 pub mod testing;
@@ -121,6 +122,18 @@ pub static PROVIDERS: &[Row] = &[
         title: "Microsoft 365 and Outlook.com",
         oauth: Some(&microsoft::OAUTH),
         provider: &microsoft::Microsoft,
+    },
+    Row {
+        name: "caldav",
+        title: "CalDAV (iCloud, Fastmail, Nextcloud …)",
+        oauth: None,
+        provider: &caldav::CalDav,
+    },
+    Row {
+        name: "ics",
+        title: "Subscribed .ics address",
+        oauth: None,
+        provider: &ics::Ics,
     },
 ];
 
