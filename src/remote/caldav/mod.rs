@@ -298,12 +298,12 @@ fn busy_of(body: &[u8]) -> Result<Vec<Busy>, Fault> {
     let odd =
         || Fault::Transient("the calendar server's free/busy answer could not be read".into());
     let tree = Tree::parse(body, &Limits::default()).map_err(|_| odd())?;
+    let parts = || tree.components().filter(|part| part.is("VFREEBUSY"));
+    if parts().next().is_none() {
+        return Err(odd());
+    }
     let mut all = Vec::new();
-    for line in tree
-        .components()
-        .filter(|part| part.is("VFREEBUSY"))
-        .flat_map(|part| part.properties_named("FREEBUSY"))
-    {
+    for line in parts().flat_map(|part| part.properties_named("FREEBUSY")) {
         let kind = line.param("FBTYPE").map(|kind| kind.to_ascii_uppercase());
         if kind.as_deref() == Some("FREE") {
             continue;

@@ -112,7 +112,7 @@ async fn facts_33_a_sync_tells_changes_and_deletions_and_goes_on_after_507() {
     assert_eq!(
         whole,
         [
-            "https://api.example/cal/work/a@b.ics",
+            "https://api.example/cal/work/a%40b.ics",
             "https://api.example/cal/work/c.ics"
         ]
     );
