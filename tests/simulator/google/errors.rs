@@ -166,6 +166,11 @@ fn build(status: u16, reason: &str, message: &str) -> Answer {
     web::json(status, &body)
 }
 
+/// No token at all.
+pub fn login() -> Answer {
+    build(401, "required", "Login Required.")
+}
+
 /// The token lacks a scope.
 pub fn scope(method: &str) -> Answer {
     let body: Value = json!({"error": {

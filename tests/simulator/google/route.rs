@@ -69,7 +69,7 @@ fn find(method: &str, parts: &[String]) -> Option<(&'static str, Vec<String>)> {
 impl Google {
     pub(super) fn one(&self, call: &Call, twist: Twist) -> Result<Answer, Answer> {
         let access = self.oauth.who(call).map_err(|denied| match denied {
-            Denied::Missing => errors::saying("required", "Login Required."),
+            Denied::Missing => errors::login(),
             _ => errors::error("authError"),
         })?;
         let method = call

@@ -173,7 +173,7 @@ impl Graph {
         let mailbox = state.mailbox(ask.account())?;
         let dead = ask.twist == Twist::CursorGone && (skip.is_some() || token.is_some());
         if dead {
-            return Err(gone(mailbox, &link, None));
+            return Err(gone(mailbox, &link, token.and_then(Token::read).as_ref()));
         }
         let (round, page) = match (skip, token) {
             (Some(skip), _) => {

@@ -67,6 +67,11 @@ const KNOWN: &[(&str, u16, &str)] = &[
         409,
         "An event with the same transaction id exists.",
     ),
+    (
+        "ErrorFolderExists",
+        409,
+        "A folder with the specified name already exists.",
+    ),
     ("Conflict", 409, "The resource exists already."),
     (
         "syncStateNotFound",

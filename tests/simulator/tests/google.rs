@@ -1,7 +1,7 @@
 //! FACTS §2.
 
 use super::super::Simulator;
-use super::super::faults::{On, Twist, What};
+use super::super::faults::{On, Random, Twist, What};
 use super::super::{Broken, Service, Slow, schema};
 use super::{Client, NOW};
 use bytes::Bytes;
@@ -428,4 +428,36 @@ fn faults_strike_before_and_after_the_write() {
     simulator.faults().next(google(), What::Slow(30));
     assert_eq!(send().unwrap().extensions().get(), Some(&Slow(30)));
     assert_eq!(simulator.world().counts(Service::Google).writes, 5);
+}
+
+#[test]
+fn random_faults_are_the_same_for_a_seed_and_stop() {
+    let run = || {
+        let simulator = simulator();
+        let token = simulator.google().oauth().full_access(ANN);
+        let send = |token: &str| {
+            let request =
+                Request::get(format!("https://simulator.test/google/calendar/v3{EVENTS}"))
+                    .header("authorization", format!("Bearer {token}"))
+                    .body(Bytes::new());
+            simulator
+                .handle(request.unwrap())
+                .map(|answer| answer.status().as_u16())
+        };
+        simulator.faults().random(Random::usual(0.5));
+        let troubled: Vec<_> = (0..40).map(|_| send(&token)).collect();
+        simulator.faults().stop();
+        let fresh = simulator.google().oauth().full_access(ANN);
+        assert!((0..20).all(|_| send(&fresh) == Ok(200)));
+        troubled
+    };
+    let troubled = run();
+    assert!(
+        troubled
+            .iter()
+            .filter(|outcome| **outcome != Ok(200))
+            .count()
+            > 10
+    );
+    assert_eq!(troubled, run());
 }
