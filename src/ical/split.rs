@@ -12,6 +12,7 @@ use super::object::Kind;
 use super::tree::{Component, Fault, Severity, Tree};
 use super::value::When;
 use super::write::content_line;
+use super::zone;
 
 /// What a stream holds.
 #[derive(Debug, Clone)]
@@ -45,7 +46,8 @@ pub struct Group<'t> {
     frame: usize,
 }
 
-/// Sorts the components of a stream into objects. Linear in its size.
+/// Sorts the components of a stream into objects. Linear in its size. A VTIMEZONE longer than any zone's whole history is
+/// left out, or each of a hundred thousand documents might have megabytes of it.
 pub fn split<'t>(tree: &'t Tree<'t>) -> Split<'t> {
     let mut split = Split {
         tree,
@@ -79,7 +81,8 @@ pub fn split<'t>(tree: &'t Tree<'t>) -> Split<'t> {
 impl<'t> Split<'t> {
     fn take(&mut self, component: Component<'t>, index: &mut HashMap<(Kind, Cow<'t, str>), usize>) {
         if component.is("VTIMEZONE") {
-            if let Some(tzid) = component.property("TZID") {
+            let tzid = component.property("TZID");
+            if let Some(tzid) = tzid.filter(|_| component.span().len() <= zone::LONGEST) {
                 let key = (parent(component), tzid.text());
                 self.zones.entry(key).or_insert(component);
             }
@@ -308,6 +311,20 @@ mod tests {
         );
         for document in &found {
             validate(document.as_bytes(), &Rules::default()).unwrap();
+        }
+    }
+
+    #[test]
+    fn a_zone_of_megabytes_is_not_in_every_document() {
+        let long = format!("END:STANDARD\r\n{}", "X-MORE:and more\r\n".repeat(3_000));
+        let zone = ZONE.replacen("END:STANDARD\r\n", &long, 1);
+        let stream = format!(
+            "BEGIN:VCALENDAR\r\n{zone}{}{}END:VCALENDAR\r\n",
+            event("a", ""),
+            event("b", "")
+        );
+        for document in documents(&stream) {
+            assert!(document.contains("BEGIN:VEVENT") && !document.contains("BEGIN:VTIMEZONE"));
         }
     }
 

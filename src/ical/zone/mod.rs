@@ -20,7 +20,7 @@ mod windows;
 
 pub use generate::vtimezone;
 pub use name::iana_for_tzid;
-pub use resolve::Zones;
+pub use resolve::{LONGEST, Zones};
 pub use rules::Rules;
 pub use table::Named;
 pub use windows::{current, iana_for_windows, windows_name};

@@ -41,7 +41,7 @@ struct Verdict {
 const COMPARED: (i64, i64) = (0, 29_220 * DAY);
 
 /// A longer VTIMEZONE than any zone's whole history is not evaluated.
-const LONGEST: usize = 32 << 10;
+pub const LONGEST: usize = 32 << 10;
 
 /// How many verdicts the memo keeps; their texts are its size.
 const MEMO_ENTRIES: usize = 256;
