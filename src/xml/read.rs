@@ -182,6 +182,9 @@ fn declaration(decl: &BytesDecl, position: usize, is_utf16: bool) -> Result<(), 
 /// How many distinct names of a document are shared between elements; more are kept one by one.
 const SHARED: usize = 32;
 
+/// A longer xml:lang is no language (RFC 5646 §4.4.1 asks for 35 characters): it would go with each property below it.
+const LONGEST_LANGUAGE: usize = 255;
+
 /// No namespace in use is longer; what is, counts.
 const USUAL: usize = 128;
 
@@ -219,7 +222,8 @@ impl Builder<'_> {
             self.attributes(reader, tag, &mut element)?;
         }
         element.lang = match element.attr_named(&Ns::Xml, "lang") {
-            Some(lang) => Some(lang.into()),
+            Some(lang) if lang.len() <= LONGEST_LANGUAGE => Some(lang.into()),
+            Some(_) => None,
             None => self.open.last().and_then(|parent| parent.lang.clone()),
         };
         self.open.push(element);

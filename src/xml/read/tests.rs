@@ -225,6 +225,18 @@ fn errors_name_their_place() {
 }
 
 #[test]
+fn what_is_too_long_for_a_language_is_not_inherited() {
+    for (length, inherited) in [(255, true), (256, false)] {
+        let lang = "x".repeat(length);
+        let root = parse(&format!("<a xml:lang='{lang}'><b/></a>"));
+        let [below] = &root.elements().collect::<Vec<_>>()[..] else {
+            panic!("one element")
+        };
+        assert_eq!(below.lang(), Some(&*lang).filter(|_| inherited));
+    }
+}
+
+#[test]
 fn language_is_inherited_and_can_be_taken_away() {
     let root = parse("<a xml:lang='en'><b><c xml:lang='de'/><d xml:lang=''/></b></a>");
     let b = root.elements().next().expect("b");
