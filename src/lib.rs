@@ -6,7 +6,7 @@
 //! | 6 | `main`, [`cli`]: wiring and commands |
 //! | 5 | [`server`]: listener, router, guard, discovery, health |
 //! | 4 | [`dav`] CalDAV · [`feeds`] secret addresses and free/busy · [`api`] JSON |
-//! | 3 | [`objects`] the one door for writes < [`app`] use cases · [`auth`] who is asking |
+//! | 3 | [`objects`] the one door for writes < [`sync`] bridges < [`app`] use cases · [`auth`] who is asking |
 //! | 2 | [`store`] SQLite and PostgreSQL behind one SQL text · [`remote`] providers of remote calendars |
 //! | 1 | [`model`] nouns, rights, errors, addresses · [`config`] · [`clock`] · [`seal`] · [`wire`] bodies of requests and answers · [`metrics`] |
 //! | 0 | [`ical`] iCalendar text and arithmetic · [`xml`] bounded reading, streaming writing |
@@ -27,6 +27,7 @@ pub mod remote;
 pub mod seal;
 pub mod server;
 pub mod store;
+pub mod sync;
 pub mod wire;
 pub mod xml;
 

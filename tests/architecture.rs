@@ -57,7 +57,15 @@ const NEVER: &[(&str, &[&str], &str)] = &[
 ];
 
 /// Functions from values to values: text and arithmetic, no runtime, file, socket, clock or dice.
-const PURE: &[&str] = &["ical", "xml", "model", "sync::plan", "objects::effects"];
+const PURE: &[&str] = &[
+    "ical",
+    "xml",
+    "model",
+    "sync::plan",
+    "sync::outgoing",
+    "sync::texts",
+    "objects::effects",
+];
 
 /// What a pure module never mentions.
 const IMPURE: &[&str] = &[
@@ -108,6 +116,7 @@ const HTTP_BELOW: &[(&str, &[&str], &str)] = &[
         &["http::HeaderMap", "http::header"],
         "credentials come in a header",
     ),
+    ("sync", &["http::HeaderValue"], "credentials go in a header"),
     (
         "app",
         &["utoipa::ToSchema"],

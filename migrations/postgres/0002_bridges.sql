@@ -73,7 +73,9 @@ create table link (
   listing_no           bigint not null default 0, -- counts full listings, see remote_item.seen
   local_seq            bigint not null default 0,
   last_sync            bigint,
-  next_sync            bigint not null default 0,
+  next_sync            bigint not null default 0,                -- when it runs next, for whatever reason
+  poll_at              bigint not null default 0,                -- when theirs are asked for next
+  nudged               bigint not null default 0,                -- 1: something was changed here
   poked                bigint,
   approved             bigint not null default 0, -- 1: the owner said yes to what the breaker asked
   created              bigint not null

@@ -73,7 +73,9 @@ create table link (
   listing_no           integer not null default 0, -- counts full listings, see remote_item.seen
   local_seq            integer not null default 0,
   last_sync            integer,
-  next_sync            integer not null default 0,
+  next_sync            integer not null default 0,                -- when it runs next, for whatever reason
+  poll_at              integer not null default 0,                -- when theirs are asked for next
+  nudged               integer not null default 0,                -- 1: something was changed here
   poked                integer,
   approved             integer not null default 0, -- 1: the owner said yes to what the breaker asked
   created              integer not null

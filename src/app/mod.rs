@@ -39,6 +39,8 @@ pub struct Parts {
     pub feeds: feeds::Cache,
     /// What objects may be stored.
     pub rules: objects::Rules,
+    /// Hears of changes of linked calendars, for those who bring them to the other side.
+    pub wake: objects::Wake,
     /// `config.public_url()`, made once.
     public_url: String,
     prefix: String,
@@ -59,6 +61,7 @@ impl App {
             store,
             feeds: feeds::Cache::default(),
             rules: rules(&config.limits),
+            wake: objects::Wake::default(),
             public_url: config.public_url(),
             prefix: config.prefix().to_string(),
             config,
@@ -74,6 +77,7 @@ impl App {
         objects::Context {
             store: &self.store,
             rules: &self.rules,
+            wake: &self.wake,
             now: self.clock.now(),
         }
     }

@@ -108,6 +108,7 @@ mod tests {
         let context = objects::Context {
             store: &world.app.store,
             rules: &rules,
+            wake: &world.app.wake,
             now: world.clock.now(),
         };
         objects::put(&context, &calendar, draft, &guard, origin)

@@ -91,6 +91,7 @@ impl Call {
         objects::Context {
             store: &self.app.store,
             rules,
+            wake: &self.app.wake,
             now: self.app.clock.now(),
         }
     }

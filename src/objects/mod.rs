@@ -4,8 +4,11 @@
 //! one transaction that begins by taking the calendar's next number ([`store::calendars::lock`]). What follows
 //! from a change is decided in [`effects`], which is pure.
 //!
-//! Left out until they exist: scheduling messages, push notifications, webhooks, bridges.
+//! Bridges write many objects at once ([`batch`]), and are told of others' changes by [`Wake`].
+//!
+//! Left out until they exist: scheduling messages, push notifications, webhooks.
 
+mod batch;
 pub mod effects;
 mod put;
 mod reindex;
@@ -13,12 +16,15 @@ mod remove;
 #[cfg(test)]
 mod tests;
 mod transfer;
+mod wake;
 
+pub use batch::{Outcome, Step, What, batch};
 pub use effects::Rules;
 pub use put::{Draft, Put, put};
 pub use reindex::{reindex_stale, zone_data};
 pub use remove::remove;
 pub use transfer::{Place, Transfer, transfer};
+pub use wake::{Nudge, Wake};
 
 use crate::model::{Bound, Error, Path, Precondition};
 use crate::store::Store;
@@ -28,6 +34,8 @@ use crate::store::Store;
 pub struct Context<'a> {
     pub store: &'a Store,
     pub rules: &'a Rules,
+    /// Hears of changes of linked calendars.
+    pub wake: &'a Wake,
     /// Seconds since 1970 UTC.
     pub now: i64,
 }

@@ -77,6 +77,7 @@ pub async fn put(
                 created,
                 schedule_tag,
             } => {
+                cx.wake.changed(cal.calendar.id);
                 return Ok(Put {
                     created,
                     etag,
@@ -127,9 +128,9 @@ fn check(guard: &Guard, present: Option<&crate::model::Member>) -> Result<()> {
 }
 
 /// Many clients drop components that they do not know: session fields missing from a client's text are taken from
-/// the stored one. Only the API clears them (PRODUCT §6).
+/// the stored one. Only the API clears them (PRODUCT §6); a bridge writes what it merged into the stored text.
 fn carried_forward(before: Option<&Before>, sent: &Bytes, door: Door) -> Option<Bytes> {
-    if door == Door::Api || door == Door::Restore {
+    if matches!(door, Door::Api | Door::Restore | Door::Bridge) {
         return None;
     }
     let old = before?.body.as_ref()?;

@@ -17,7 +17,8 @@ pub async fn remove(
 ) -> Result<()> {
     let (id, now) = (cal.calendar.id, cx.now);
     let (name, guard) = (name.to_string(), guard.clone());
-    cx.store
+    let done = cx
+        .store
         .write(move |tx| {
             Box::pin(async move {
                 let seq = calendars::lock(tx, id, now).await?;
@@ -31,5 +32,9 @@ pub async fn remove(
                 objects::remove(tx, id, &head, seq, now).await
             })
         })
-        .await
+        .await;
+    if done.is_ok() {
+        cx.wake.changed(id);
+    }
+    done
 }

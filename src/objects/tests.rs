@@ -20,6 +20,7 @@ const NOW: i64 = 1_795_132_800;
 struct Bench {
     db: Fresh,
     rules: Rules,
+    wake: super::Wake,
     anna: PrincipalId,
 }
 
@@ -40,6 +41,7 @@ impl Bench {
         let bench = Bench {
             db,
             rules: Rules::default(),
+            wake: super::Wake::default(),
             anna,
         };
         bench.calendar("work").await;
@@ -66,6 +68,7 @@ impl Bench {
         Context {
             store: &self.db,
             rules: &self.rules,
+            wake: &self.wake,
             now: NOW,
         }
     }

@@ -63,10 +63,16 @@ where
         origin,
         now: cx.now,
     };
-    let guard = guard.clone();
-    cx.store
+    let (guard, there) = (guard.clone(), to.cal.calendar.id);
+    let done = cx
+        .store
         .write(move |tx| Box::pin(async move { job.run(tx, &guard).await }))
-        .await
+        .await;
+    if done.is_ok() {
+        cx.wake.changed(id);
+        cx.wake.changed(there);
+    }
+    done
 }
 
 struct Job {

@@ -133,7 +133,7 @@ pub async fn exchange(
     verifier: &str,
 ) -> Result<Tokens, Fault> {
     let client = registered(app)?;
-    let http = |request| send(transport, request);
+    let http = Http(transport);
     let asked = client
         .exchange_code(AuthorizationCode::new(code.into()))
         .set_pkce_verifier(PkceCodeVerifier::new(verifier.into()))
@@ -151,7 +151,7 @@ pub async fn refresh(
 ) -> Result<Tokens, Fault> {
     let client = registered(app)?;
     let token = RefreshToken::new(token.expose_secret().into());
-    let http = |request| send(transport, request);
+    let http = Http(transport);
     let asked = client
         .exchange_refresh_token(&token)
         .request_async(&http)
@@ -207,6 +207,18 @@ fn alias(scope: &str) -> &str {
         scope => scope
             .strip_prefix("https://graph.microsoft.com/")
             .unwrap_or(scope),
+    }
+}
+
+/// The transport as the library wants it: a type, so that what waits for it can be sent to another thread.
+struct Http<'t>(&'t dyn Transport);
+
+impl<'c> oauth2::AsyncHttpClient<'c> for Http<'_> {
+    type Error = Fault;
+    type Future = super::Answer<'c, Result<oauth2::HttpResponse, Fault>>;
+
+    fn call(&'c self, request: oauth2::HttpRequest) -> Self::Future {
+        Box::pin(send(self.0, request))
     }
 }
 

@@ -241,3 +241,26 @@ pub async fn fetch(
     tx.one(statement, &args![who, home_name, slug, name], read)
         .await
 }
+
+/// The objects of a calendar with these UIDs, in the order of `uids`, with their texts; those that are not there are
+/// passed over.
+pub async fn with_uids(
+    tx: &mut Tx<'_>,
+    calendar: CalendarId,
+    uids: &[&str],
+) -> Result<Vec<StoredObject>> {
+    let statement = sql!(
+        "select ",
+        columns!(),
+        ", t.body, o.calendar_id from object o join object_body t on t.id = o.id
+          where o.calendar_id = $1 and o.uid = $2"
+    );
+    let mut found = Vec::new();
+    let sets = uids.iter().map(|uid| args![calendar, *uid]);
+    tx.each_many(statement, sets, |row| {
+        found.push(stored(row)?);
+        Ok(())
+    })
+    .await?;
+    Ok(found)
+}

@@ -67,6 +67,41 @@ pub async fn of_series(tx: &mut Tx<'_>, link: LinkId, masters: &[&str]) -> Resul
     Ok(found)
 }
 
+/// The items of units, by UID.
+pub async fn of_units(tx: &mut Tx<'_>, link: LinkId, uids: &[&str]) -> Result<Vec<StoredItem>> {
+    let statement = sql!(
+        "select ",
+        columns!(),
+        " from remote_item i where i.link_id = $1 and i.uid = $2 and i.uid <> ''
+          order by case when i.series = '' then 0 else 1 end, i.remote_id"
+    );
+    let mut found = Vec::new();
+    tx.each_many(statement, uids.iter().map(|uid| args![link, *uid]), |row| {
+        found.push(item(row)?);
+        Ok(())
+    })
+    .await?;
+    Ok(found)
+}
+
+/// Stores what a put was answered with, as of no listing.
+pub async fn replace(tx: &mut Tx<'_>, link: LinkId, uid: &str, items: &[StoredItem]) -> Result<()> {
+    let seen = tx
+        .one(
+            sql!("select listing_no from link where id = $1"),
+            &args![link],
+            super::count,
+        )
+        .await?
+        .unwrap_or(0);
+    tx.execute(
+        sql!("delete from remote_item where link_id = $1 and uid = $2 and uid <> ''"),
+        &args![link, uid],
+    )
+    .await?;
+    put(tx, link, items, seen).await
+}
+
 /// Stores items as a listing numbered `seen` names them.
 pub async fn put(tx: &mut Tx<'_>, link: LinkId, items: &[StoredItem], seen: i64) -> Result<()> {
     let statement = sql!(
@@ -105,6 +140,13 @@ pub async fn remove(tx: &mut Tx<'_>, link: LinkId, ids: &[&str]) -> Result<()> {
     tx.execute_many(own, ids.iter().map(|id| args![link, *id]))
         .await?;
     tx.execute_many(exceptions, ids.iter().map(|id| args![link, *id]))
+        .await
+}
+
+/// Removes these items and no others.
+pub async fn remove_exactly(tx: &mut Tx<'_>, link: LinkId, ids: &[&str]) -> Result<()> {
+    let own = sql!("delete from remote_item where link_id = $1 and remote_id = $2");
+    tx.execute_many(own, ids.iter().map(|id| args![link, *id]))
         .await
 }
 

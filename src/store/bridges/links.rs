@@ -67,6 +67,8 @@ pub struct Progress {
     pub listing_no: i64,
     /// The owner said yes to what the breaker asked.
     pub approved: bool,
+    /// When theirs are to be asked for.
+    pub poll_at: i64,
 }
 
 macro_rules! columns {
@@ -196,7 +198,7 @@ pub async fn update(tx: &mut Tx<'_>, id: LinkId, settings: &Settings) -> Result<
     let old = Settings::of(&before);
     let statement = sql!(
         "update link set direction = $2, privacy = $3, title_template = $4, description_template = $5, auto_create = $6,
-                auto_update = $7, conflict = $8, guests = $9, poll_interval = $10, next_sync = 0
+                auto_update = $7, conflict = $8, guests = $9, poll_interval = $10, poll_at = 0, next_sync = 0
           where id = $1"
     );
     let s = settings;
@@ -238,7 +240,8 @@ pub async fn set_state(
     reason: &str,
 ) -> Result<bool> {
     let statement = sql!(
-        "update link set next_sync = case when state = 'paused' then 0 else next_sync end, state = $2, reason = $3
+        "update link set next_sync = case when state = 'paused' then 0 else next_sync end,
+                poll_at = case when state = 'paused' then 0 else poll_at end, state = $2, reason = $3
           where id = $1"
     );
     Ok(tx
@@ -259,36 +262,39 @@ pub async fn set_reason(tx: &mut Tx<'_>, id: LinkId, reason: &str) -> Result<()>
 
 /// Makes it due at once: a webhook, *sync now*.
 pub async fn poke(tx: &mut Tx<'_>, id: LinkId, now: i64) -> Result<bool> {
-    let statement = sql!("update link set poked = $2, next_sync = 0 where id = $1");
+    let statement = sql!("update link set poked = $2, poll_at = 0, next_sync = 0 where id = $1");
     Ok(tx.execute(statement, &args![id, now]).await? > 0)
 }
 
-/// Makes the links of a calendar due at once that send its changes.
-pub async fn poke_calendar(tx: &mut Tx<'_>, calendar: CalendarId, now: i64) -> Result<u64> {
+/// Something was changed in a calendar: its links that send changes are due at once, but not the one that wrote it.
+pub async fn nudge(tx: &mut Tx<'_>, calendar: CalendarId, writer: Option<LinkId>) -> Result<u64> {
     let statement = sql!(
-        "update link set poked = $2, next_sync = 0
-          where calendar_id = $1 and direction <> 'pull' and auto_update = 1"
+        "update link set nudged = 1, next_sync = 0
+          where calendar_id = $1 and id <> $2 and direction <> 'pull' and auto_update = 1 and nudged = 0"
     );
-    tx.execute(statement, &args![calendar, now]).await
+    let writer = writer.map_or(0, |link| link.0);
+    tx.execute(statement, &args![calendar, writer]).await
 }
 
 /// The owner says yes to what the breaker asked, once.
 pub async fn approve(tx: &mut Tx<'_>, id: LinkId, now: i64) -> Result<bool> {
     let statement = sql!(
-        "update link set approved = 1, state = 'active', reason = '', poked = $2, next_sync = 0
+        "update link set approved = 1, state = 'active', reason = '', poked = $2, poll_at = 0, next_sync = 0
           where id = $1 and state = 'asking'"
     );
     Ok(tx.execute(statement, &args![id, now]).await? > 0)
 }
 
 pub async fn progress(tx: &mut Tx<'_>, id: LinkId) -> Result<Option<Progress>> {
-    let statement = sql!("select page, listing, listing_no, approved from link where id = $1");
+    let statement =
+        sql!("select page, listing, listing_no, approved, poll_at from link where id = $1");
     tx.one(statement, &args![id], |row| {
         Ok(Progress {
             page: row.opt_bytes(0)?.map(<[u8]>::to_vec),
             listing: row.flag(1)?,
             listing_no: row.int(2)?,
             approved: row.flag(3)?,
+            poll_at: row.int(4)?,
         })
     })
     .await
@@ -338,23 +344,39 @@ pub async fn set_local_seq(tx: &mut Tx<'_>, id: LinkId, seq: i64) -> Result<()> 
 /// A run begins: pokes from now on are for the next one.
 pub async fn began(tx: &mut Tx<'_>, id: LinkId) -> Result<()> {
     tx.execute(
-        sql!("update link set poked = null where id = $1"),
+        sql!("update link set poked = null, nudged = 0 where id = $1"),
         &args![id],
     )
     .await
     .map(drop)
 }
 
-/// A run is over: the next one is at `next`, or at once when the link was poked meanwhile.
-/// `well`: it did all there was to do, so that what was approved is used up.
-pub async fn finish(tx: &mut Tx<'_>, id: LinkId, now: i64, next: i64, well: bool) -> Result<()> {
+/// How a run of a link ended.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Finish {
+    /// When theirs are asked for again; none: as before.
+    pub poll_at: Option<i64>,
+    /// When something is tried again before that.
+    pub retry_at: Option<i64>,
+    /// It did all there was to do, so that what was approved is used up.
+    pub well: bool,
+}
+
+/// A run is over; the next one is at once when the link was poked meanwhile.
+pub async fn finish(tx: &mut Tx<'_>, id: LinkId, how: Finish, now: i64) -> Result<()> {
+    if let Some(at) = how.poll_at {
+        let statement = sql!("update link set poll_at = $2 where id = $1 and poked is null");
+        tx.execute(statement, &args![id, at]).await?;
+    }
     let statement = sql!(
-        "update link set next_sync = case when poked is null then $3 else 0 end,
-                last_sync = case when $4 = 1 then $2 else last_sync end,
+        "update link set next_sync = case when poked is not null or nudged = 1 then 0
+                                          when poll_at < $2 then poll_at else $2 end,
+                last_sync = case when $4 = 1 then $3 else last_sync end,
                 approved = case when $4 = 1 then 0 else approved end
           where id = $1"
     );
-    tx.execute(statement, &args![id, now, next, i64::from(well)])
+    let retry = how.retry_at.unwrap_or(i64::MAX);
+    tx.execute(statement, &args![id, retry, now, i64::from(how.well)])
         .await
         .map(drop)
 }

@@ -161,25 +161,63 @@ pub async fn counts(tx: &mut Tx<'_>, link: LinkId) -> Result<Counts> {
     Ok(counts.unwrap_or_default())
 }
 
-/// Marks units as changed here: (UID, name). Units that are not there are made if `make`.
+/// Marks units as changed here: (UID, name, tag). What has the tag that was agreed on is our own writing and is not
+/// marked. Units that are not there are made if `make`. A name that another event had before marks that one, too.
 pub async fn mark_ours(
     tx: &mut Tx<'_>,
     link: LinkId,
-    changed: &[(String, String)],
+    changed: &[(String, String, String)],
     make: bool,
 ) -> Result<()> {
+    let renamed = sql!("update unit set name = $3 where link_id = $1 and uid = $2 and name <> $3");
+    let sets = changed.iter().map(|(uid, name, _)| args![link, uid, name]);
+    tx.execute_many(renamed, sets).await?;
+    let others = sql!(
+        "update unit set dirty = dirty + 1, attempts = 0, retry_at = 0, parked = '', reason = ''
+          where link_id = $1 and name = $3 and name <> '' and uid <> $2"
+    );
+    let sets = changed.iter().map(|(uid, name, _)| args![link, uid, name]);
+    tx.execute_many(others, sets).await?;
     let known = sql!(
-        "update unit set name = $3, dirty = dirty + 1, attempts = 0, retry_at = 0, parked = '', reason = ''
-          where link_id = $1 and uid = $2"
+        "update unit set dirty = dirty + 1, attempts = 0, retry_at = 0, parked = '', reason = ''
+          where link_id = $1 and uid = $2 and ours_etag <> $3"
     );
-    let upsert = sql!(
-        "insert into unit (link_id, uid, name, dirty) values ($1, $2, $3, 1)
-         on conflict (link_id, uid) do update
-            set name = $3, dirty = unit.dirty + 1, attempts = 0, retry_at = 0, parked = '', reason = ''"
+    let sets = changed.iter().map(|(uid, _, etag)| args![link, uid, etag]);
+    tx.execute_many(known, sets).await?;
+    if make {
+        let new = sql!(
+            "insert into unit (link_id, uid, name, dirty) values ($1, $2, $3, 1) on conflict (link_id, uid) do nothing"
+        );
+        let sets = changed.iter().map(|(uid, name, _)| args![link, uid, name]);
+        tx.execute_many(new, sets).await?;
+    }
+    Ok(())
+}
+
+/// Marks agreed units whose local object is not there.
+pub async fn mark_missing(tx: &mut Tx<'_>, link: LinkId, calendar: CalendarId) -> Result<()> {
+    let statement = sql!(
+        "update unit set dirty = dirty + 1, attempts = 0, retry_at = 0, parked = '', reason = ''
+          where link_id = $1 and base_ours is not null
+            and not exists (select 1 from object o where o.calendar_id = $2 and o.uid = unit.uid)"
     );
-    let sets = changed.iter().map(|(uid, name)| args![link, uid, name]);
-    tx.execute_many(if make { upsert } else { known }, sets)
+    tx.execute(statement, &args![link, calendar])
         .await
+        .map(drop)
+}
+
+/// Marks settled units whose local object is another than what was agreed on, and those without one: what waits for
+/// *sync now*. Undone ones are left alone.
+pub async fn mark_unsaid(tx: &mut Tx<'_>, link: LinkId, calendar: CalendarId) -> Result<()> {
+    let statement = sql!(
+        "update unit set dirty = dirty + 1, attempts = 0, retry_at = 0, parked = '', reason = ''
+          where link_id = $1 and dirty = 0 and held = 0 and base_ours is not null
+            and not exists (select 1 from object o
+                             where o.calendar_id = $2 and o.uid = unit.uid and o.etag = unit.ours_etag)"
+    );
+    tx.execute(statement, &args![link, calendar])
+        .await
+        .map(drop)
 }
 
 /// Marks the units whose local object had one of these names: it is gone, or another event has it now.
@@ -260,6 +298,25 @@ pub struct Settled {
     pub held: bool,
     /// The mark that this settles: with a newer one the unit stays in the queue. 0: it stays there in any case.
     pub dirty: i64,
+}
+
+/// Makes the unit when there is none, settled.
+pub async fn ensure(tx: &mut Tx<'_>, link: LinkId, uid: &str) -> Result<()> {
+    let statement = sql!(
+        "insert into unit (link_id, uid) values ($1, $2) on conflict (link_id, uid) do nothing"
+    );
+    tx.execute(statement, &args![link, uid]).await.map(drop)
+}
+
+/// Whether something is to be settled by `now`.
+pub async fn has_queue(tx: &mut Tx<'_>, link: LinkId, now: i64) -> Result<bool> {
+    let statement = sql!(
+        "select 1 from unit where link_id = $1 and dirty > 0 and parked = '' and retry_at <= $2 limit 1"
+    );
+    Ok(tx
+        .one(statement, &args![link, now], super::count)
+        .await?
+        .is_some())
 }
 
 /// Records agreements.
@@ -343,6 +400,62 @@ pub async fn park(
     tx.execute(statement, &args![link, uid, dirty, code, reason])
         .await
         .map(drop)
+}
+
+/// The ids there of units, by UID: (UID, id of the master); of those that are not there, nothing.
+pub async fn remote_ids(
+    tx: &mut Tx<'_>,
+    link: LinkId,
+    uids: &[&str],
+) -> Result<Vec<(String, String)>> {
+    let statement = sql!("select uid, remote_id from unit where link_id = $1 and uid = $2");
+    let mut found = Vec::new();
+    tx.each_many(statement, uids.iter().map(|uid| args![link, *uid]), |row| {
+        found.push((row.text(0)?.to_string(), row.text(1)?.to_string()));
+        Ok(())
+    })
+    .await?;
+    Ok(found)
+}
+
+/// UIDs of units that are not there as far as is known, from after `after`.
+pub async fn unmapped(
+    tx: &mut Tx<'_>,
+    link: LinkId,
+    after: &str,
+    limit: i64,
+) -> Result<Vec<String>> {
+    let statement = sql!(
+        "select uid from unit where link_id = $1 and remote_id = '' and uid > $2 order by uid limit $3"
+    );
+    tx.all(statement, &args![link, after, limit], |row| {
+        Ok(row.text(0)?.to_string())
+    })
+    .await
+}
+
+/// It is there under this id after all.
+pub async fn map(tx: &mut Tx<'_>, link: LinkId, uid: &str, remote_id: &str) -> Result<()> {
+    let statement = sql!("update unit set remote_id = $3 where link_id = $1 and uid = $2");
+    tx.execute(statement, &args![link, uid, remote_id])
+        .await
+        .map(drop)
+}
+
+/// A change of theirs came in.
+pub async fn received(tx: &mut Tx<'_>, link: LinkId, uid: &str, now: i64) -> Result<()> {
+    let statement = sql!("update unit set received = $3 where link_id = $1 and uid = $2");
+    tx.execute(statement, &args![link, uid, now])
+        .await
+        .map(drop)
+}
+
+/// The next creation there is another one than those before.
+pub async fn regenerate(tx: &mut Tx<'_>, link: LinkId, uid: &str) -> Result<()> {
+    let statement = sql!(
+        "update unit set generation = generation + 1, remote_id = '' where link_id = $1 and uid = $2"
+    );
+    tx.execute(statement, &args![link, uid]).await.map(drop)
 }
 
 /// When a unit that waits is to be tried again.

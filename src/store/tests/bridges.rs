@@ -5,6 +5,7 @@ use crate::model::bridge::{ConflictPolicy, Direction, GuestPolicy, Health, LinkS
 use crate::model::bridge::{Link, RemoteCalendar};
 use crate::model::{ConnectionId, LinkId, RemoteCalendarId, RunId};
 use crate::store::bridges::conflicts::{self, Conflict};
+use crate::store::bridges::links::Finish;
 use crate::store::bridges::{
     Flow, NewConnection, NewLink, Settings, Settled, Side, Step, StoredItem, StoredWatch,
     connections, flows, items, links, remote_calendars, runs, units, watches,
@@ -82,6 +83,14 @@ async fn linked(store: &Store, owner: PrincipalId, calendar: CalendarId) -> (Con
         links::create(tx, &new, NOW).await
     });
     (connection, link.unwrap())
+}
+
+fn later(poll_at: i64) -> Finish {
+    Finish {
+        poll_at: Some(poll_at),
+        retry_at: None,
+        well: true,
+    }
 }
 
 async fn link(store: &Store, id: LinkId) -> Link {
@@ -180,9 +189,8 @@ async fn trouble_is_told_once_and_a_new_grant_ends_it() {
     write!(store, |tx| links::finish(
         tx,
         link_id,
-        NOW,
-        NOW + 9999,
-        true
+        later(NOW + 9999),
+        NOW
     )
     .await)
     .unwrap();
@@ -221,8 +229,13 @@ async fn one_server_at_a_time_works_on_a_connection() {
         "a lost lease is not given back"
     );
     write!(store, |tx| connections::release(tx, id, 2).await).unwrap();
-    write!(store, |tx| links::finish(tx, link_id, NOW, NOW + 300, true)
-        .await)
+    write!(store, |tx| links::finish(
+        tx,
+        link_id,
+        later(NOW + 300),
+        NOW
+    )
+    .await)
     .unwrap();
     assert!(claim(NOW + 71).await.is_none(), "nothing is due");
     let next = read!(store, |tx| connections::next_due(tx)).unwrap();
@@ -238,14 +251,14 @@ async fn a_poke_during_a_run_is_for_the_next_one() {
     write!(store, |tx| {
         links::poke(tx, link_id, NOW).await?;
         links::began(tx, link_id).await?;
-        links::finish(tx, link_id, NOW, NOW + 300, true).await
+        links::finish(tx, link_id, later(NOW + 300), NOW).await
     })
     .unwrap();
     assert_eq!(link(&store, link_id).await.next_sync, NOW + 300);
     write!(store, |tx| {
         links::began(tx, link_id).await?;
-        links::poke_calendar(tx, work, NOW).await?;
-        links::finish(tx, link_id, NOW, NOW + 300, true).await
+        links::nudge(tx, work, None).await?;
+        links::finish(tx, link_id, later(NOW + 300), NOW).await
     })
     .unwrap();
     let due = read!(store, |tx| links::due(tx, id, NOW)).unwrap();
@@ -309,7 +322,7 @@ async fn a_new_direction_reads_everything_and_new_words_say_everything_again() {
     let (store, anna, work) = one_calendar().await;
     let (_, id) = linked(&store, anna, work).await;
     write!(store, |tx| {
-        units::mark_ours(tx, id, &[("u".into(), "u.ics".into())], true).await?;
+        units::mark_ours(tx, id, &[("u".into(), "u.ics".into(), "e".into())], true).await?;
         let settled = Settled {
             uid: "u".into(),
             name: "u.ics".into(),
@@ -493,7 +506,7 @@ async fn what_is_missing_on_either_side_is_counted() {
                 dirty: 0,
                 ..Settled::default()
             };
-            units::mark_ours(tx, id, &[(uid.into(), uid.into())], true).await?;
+            units::mark_ours(tx, id, &[(uid.into(), uid.into(), "x".into())], true).await?;
             units::settle(tx, id, &[settled], NOW).await?;
             if uid != "there" {
                 items::put(tx, id, &[item(uid, "", uid)], 1).await?;
