@@ -7,6 +7,7 @@ create table connection (
   provider     text not null,
   account      text not null,
   label        text not null,
+  name         text not null default '',         -- what its owner calls it; '' = the label
   secret       blob not null,                    -- sealed: tokens, or user name and password, or a secret address
   secret_seq   integer not null default 0,       -- counts its changes, so that a late refresh does not undo a newer one
   scopes       text not null default '',

@@ -1,6 +1,7 @@
 //! Use cases: what a front door or a command asks for, and the one value that they all share.
 
 pub mod calendars;
+pub mod connections;
 pub mod doctor;
 pub mod export;
 pub mod feeds;
@@ -23,6 +24,8 @@ use crate::model::Result;
 use crate::objects;
 use crate::seal::Seal;
 use crate::store::{Store, meta};
+use crate::sync::Bridge;
+use crate::sync::outside::{self, Outside, Within};
 
 /// Everything that a request needs. Cheap to clone.
 #[derive(Clone)]
@@ -41,6 +44,8 @@ pub struct Parts {
     pub rules: objects::Rules,
     /// Hears of changes of linked calendars, for those who bring them to the other side.
     pub wake: objects::Wake,
+    outside: Outside,
+    bridge: tokio::sync::OnceCell<Bridge>,
     /// `config.public_url()`, made once.
     public_url: String,
     prefix: String,
@@ -56,12 +61,26 @@ impl std::ops::Deref for App {
 
 impl App {
     pub fn new(config: Config, store: Store, clock: Clock, dice: Dice, seal: Seal) -> Result<App> {
+        App::with(config, store, clock, dice, seal, Outside::default())
+    }
+
+    /// The same, with another way to providers than the internet.
+    pub fn with(
+        config: Config,
+        store: Store,
+        clock: Clock,
+        dice: Dice,
+        seal: Seal,
+        outside: Outside,
+    ) -> Result<App> {
         let auth = Auth::new(store.clone(), clock.clone(), &dice)?;
         Ok(App(Arc::new(Parts {
             store,
             feeds: feeds::Cache::default(),
             rules: rules(&config.limits),
             wake: objects::Wake::default(),
+            outside,
+            bridge: tokio::sync::OnceCell::new(),
             public_url: config.public_url(),
             prefix: config.prefix().to_string(),
             config,
@@ -70,6 +89,30 @@ impl App {
             seal,
             auth,
         })))
+    }
+
+    /// What bridging needs, made when it is first asked for: commands that bridge nothing open no door to the outside.
+    ///
+    /// # Errors
+    /// When no TLS is to be had, and trouble with the database.
+    pub async fn bridge(&self) -> Result<&Bridge> {
+        self.bridge.get_or_try_init(|| self.new_bridge()).await
+    }
+
+    async fn new_bridge(&self) -> Result<Bridge> {
+        outside::bridge(
+            &self.config,
+            &self.outside,
+            Within {
+                store: self.store.clone(),
+                rules: self.rules.clone(),
+                wake: self.wake.clone(),
+                clock: self.clock.clone(),
+                dice: self.dice.clone(),
+                seal: self.seal.clone(),
+            },
+        )
+        .await
     }
 
     /// What a write needs: the database, the rules, the time.

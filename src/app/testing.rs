@@ -8,6 +8,7 @@ use crate::clock::{Clock, Dice};
 use crate::config::Config;
 use crate::seal::Seal;
 use crate::store::testing::Fresh;
+use crate::sync::outside::Outside;
 
 pub struct World {
     pub app: App,
@@ -31,11 +32,17 @@ impl World {
     }
 
     pub async fn with(config: Config) -> World {
+        World::reaching(config, Outside::default()).await
+    }
+
+    /// With another way to providers than the internet.
+    pub async fn reaching(config: Config, outside: Outside) -> World {
         let fresh = Fresh::new().await;
         let clock = Clock::by_hand(1_800_000_000);
         let dice = Dice::seeded(1);
         let seal = Seal::with_random_key(&dice).unwrap();
-        let app = App::new(config, fresh.store.clone(), clock.clone(), dice, seal).unwrap();
+        let store = fresh.store.clone();
+        let app = App::with(config, store, clock.clone(), dice, seal, outside).unwrap();
         World { app, clock, fresh }
     }
 
@@ -43,12 +50,13 @@ impl World {
     pub async fn second(&self) -> App {
         let (dice, store) = (Dice::seeded(2), self.fresh.again().await);
         let seal = self.app.seal.clone();
-        App::new(
+        App::with(
             self.app.config.clone(),
             store,
             self.clock.clone(),
             dice,
             seal,
+            self.app.outside.clone(),
         )
         .unwrap()
     }

@@ -87,8 +87,10 @@ pub struct Connection {
     pub provider: String,
     /// The provider's own id of the account (`sub`, `oid`, principal address): compared on reconnect.
     pub account: String,
-    /// What people call it, mostly a mail address.
+    /// The account's own address at the provider, mostly of mail.
     pub label: String,
+    /// What its owner calls it; empty: as the label.
+    pub name: String,
     pub health: Health,
     /// Why it is not `Ok`, in words for its owner.
     pub reason: String,

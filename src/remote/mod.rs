@@ -10,6 +10,7 @@
 pub mod account;
 pub mod address;
 pub mod caldav;
+pub mod dated;
 mod fault;
 pub mod google;
 pub mod http;
@@ -17,6 +18,7 @@ mod ical_doc;
 pub mod ics;
 pub mod microsoft;
 pub mod oauth;
+pub mod presets;
 #[cfg(test)]
 pub mod testing;
 
@@ -154,6 +156,11 @@ pub struct OAuthSpec {
     pub authorize: &'static [(&'static str, &'static str)],
     /// Where people take consent back themselves, when there is no call for it.
     pub consent_page: &'static str,
+    /// Path of the page where an administrator approves the application, beside that of [`Endpoints::authorize`];
+    /// empty: there is none.
+    pub admin_consent: &'static str,
+    /// Grants of applications on trial end after so many seconds, and what to say then.
+    pub short_lived: Option<(i64, &'static str)>,
 }
 
 /// Who the account is.

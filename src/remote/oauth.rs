@@ -7,13 +7,14 @@ use oauth2::basic::{
     BasicTokenType,
 };
 use oauth2::{
-    AuthUrl, AuthorizationCode, Client, ClientId, ClientSecret, CsrfToken, EmptyExtraTokenFields,
-    EndpointMaybeSet, EndpointNotSet, EndpointSet, PkceCodeChallenge, PkceCodeVerifier,
+    AuthUrl, AuthorizationCode, Client, ClientId, ClientSecret, CsrfToken, EndpointMaybeSet,
+    EndpointNotSet, EndpointSet, ExtraTokenFields, PkceCodeChallenge, PkceCodeVerifier,
     RedirectUrl, RefreshToken, RequestTokenError, RevocationUrl, Scope, StandardRevocableToken,
     StandardTokenResponse, TokenResponse, TokenUrl,
 };
 use secrecy::{ExposeSecret, SecretString};
 
+use super::address::Address;
 use super::{Broken, Endpoints, Fault, OAuthSpec, Transport};
 
 /// The application as it is registered at the provider.
@@ -47,11 +48,22 @@ pub struct Tokens {
     pub refresh: Option<SecretString>,
     /// Seconds.
     pub expires_in: Option<i64>,
+    /// Seconds until the whole grant ends, when the owner allowed it for a time (Google).
+    pub refresh_expires_in: Option<i64>,
     /// What was granted, when it is said.
     pub scopes: Option<Vec<String>>,
 }
 
-type Answered = StandardTokenResponse<EmptyExtraTokenFields, BasicTokenType>;
+/// What token answers have beside RFC 6749.
+#[derive(Clone, Debug, Default, serde::Serialize, serde::Deserialize)]
+struct Further {
+    #[serde(default)]
+    refresh_token_expires_in: Option<i64>,
+}
+
+impl ExtraTokenFields for Further {}
+
+type Answered = StandardTokenResponse<Further, BasicTokenType>;
 type Registered = Client<
     BasicErrorResponse,
     Answered,
@@ -123,6 +135,19 @@ pub fn authorize_url(
         }
     }
     Ok(request.url().0.into())
+}
+
+/// Where an administrator approves the application for a whole organisation; none: there is no such page.
+pub fn admin_consent_url(app: &Registration, spec: &OAuthSpec) -> Option<String> {
+    let (root, _) = app.endpoints.authorize.rsplit_once("/oauth2/")?;
+    if spec.admin_consent.is_empty() {
+        return None;
+    }
+    let address = Address::new(root)
+        .path(spec.admin_consent)
+        .query("client_id", &app.client_id)
+        .query("redirect_uri", &app.redirect);
+    Some(address.as_str().to_owned())
 }
 
 /// Code to tokens.
@@ -252,6 +277,7 @@ fn tokens(answer: Answered) -> Tokens {
         expires_in: answer
             .expires_in()
             .and_then(|life| i64::try_from(life.as_secs()).ok()),
+        refresh_expires_in: answer.extra_fields().refresh_token_expires_in,
         scopes: answer
             .scopes()
             .map(|all| all.iter().map(|scope| scope.to_string()).collect()),
@@ -273,6 +299,9 @@ fn fault(fault: RequestTokenError<Fault, BasicErrorResponse>) -> Fault {
     }
 }
 
+/// What is said when only an administrator can consent; see [`admin_consent_url`].
+pub const ADMIN: &str = "an administrator of the organisation has to approve this application";
+
 enum Whose {
     /// Only connecting again helps.
     User,
@@ -287,20 +316,22 @@ const AADSTS: &[(&[u32], Whose, &str)] = &[
         Whose::User,
         "consent was not given: connect again and agree",
     ),
-    (
-        &[90094, 90093],
-        Whose::Operator,
-        "an administrator of the organisation has to approve this application",
-    ),
+    (&[90094, 90093], Whose::Operator, ADMIN),
     (
         &[50076, 50079, 50158, 53000, 53001, 53002, 53003, 530003],
         Whose::User,
         "the organisation asks for a new sign-in (second factor or conditional access): connect again",
     ),
     (
-        &[50173, 70043, 700082, 700084, 70008, 50089],
+        &[50173, 70043, 700082, 70008, 50089],
         Whose::User,
         "access has expired or was taken back: connect again",
+    ),
+    (
+        &[700084],
+        Whose::User,
+        "access ended after a day, because the redirect address is registered as a single-page application: the \
+         operator has to register it as \"Web\" (README, Microsoft); then connect again",
     ),
     (
         &[54005, 70000, 9002313],
@@ -391,11 +422,7 @@ const WORDS: &[(&str, Whose, &str)] = &[
         Whose::Operator,
         "the application is only open to its own organisation",
     ),
-    (
-        "admin_policy_enforced",
-        Whose::Operator,
-        "an administrator of the organisation has to approve this application",
-    ),
+    ("admin_policy_enforced", Whose::Operator, ADMIN),
     (
         "invalid_scope",
         Whose::Operator,
@@ -458,6 +485,8 @@ mod tests {
         ],
         authorize: &[("access_type", "offline"), ("prompt", "consent")],
         consent_page: "",
+        admin_consent: "",
+        short_lived: None,
     };
 
     fn app() -> Registration {

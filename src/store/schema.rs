@@ -54,7 +54,7 @@ pub(super) const TABLES: &[Table] = tables![
     "feed", numbered: id Int, principal_id Int, token_hash Text, token_sealed Bytes, privacy Text, comment Text,
         past_days Int, future_days Int, expires Int, revoked Int, last_fetch Int, last_agent Text, created Int;
     "feed_calendar": feed_id Int, calendar_id Int;
-    "connection", numbered: id Int, principal_id Int, provider Text, account Text, label Text, secret Bytes,
+    "connection", numbered: id Int, principal_id Int, provider Text, account Text, label Text, name Text, secret Bytes,
         secret_seq Int, scopes Text, health Text, reason Text, told Int, created Int, last_success Int, failures Int,
         not_before Int, listed Int, lease Int, fence Int,
         refreshing Int;

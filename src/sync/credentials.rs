@@ -16,12 +16,13 @@ use futures_util::future::BoxFuture;
 use http::HeaderValue;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
+use zeroize::Zeroize;
 
 use super::Bridge;
 use crate::model::bridge::Health;
 use crate::model::{ConnectionId, Error, Result};
 use crate::remote::oauth::{self, Registration, Tokens};
-use crate::remote::{Answer, Credentials, Fault, Transport};
+use crate::remote::{Account, Answer, Credentials, Endpoints, Fault, Transport};
 use crate::seal::Seal;
 use crate::store::Store;
 use crate::store::bridges::connections;
@@ -32,6 +33,9 @@ const PURPOSE: &str = "connection";
 const EARLY: i64 = 300;
 /// What is taken when a provider does not say how long a token lives.
 const LIFE: i64 = 3600;
+const DAY: i64 = 86_400;
+/// A password does not get better by trying it again, and some servers lock out who does.
+const PASSWORD: &str = "user name or password is refused: connect again with a new app password";
 /// How long one server may take to renew tokens.
 const RENEWAL: i64 = 60;
 
@@ -43,13 +47,23 @@ pub enum Secret {
         refresh: Option<SecretString>,
         /// When the access token ends.
         expires: i64,
+        consent: Consent,
     },
     Password {
+        /// The server, as it was typed in.
+        url: String,
         user: String,
         password: SecretString,
     },
     /// An address that is the secret, or none at all.
     Address(SecretString),
+}
+
+/// When the owner agreed, and when that ends by itself, if the provider said so (seconds since 1970 UTC).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Consent {
+    pub given: i64,
+    pub ends: Option<i64>,
 }
 
 impl std::fmt::Debug for Secret {
@@ -70,8 +84,12 @@ enum Written {
         access: String,
         refresh: Option<String>,
         expires: i64,
+        #[serde(default)]
+        consent: Consent,
     },
     Password {
+        #[serde(default)]
+        url: String,
         user: String,
         password: String,
     },
@@ -80,13 +98,38 @@ enum Written {
     },
 }
 
+impl Drop for Written {
+    fn drop(&mut self) {
+        match self {
+            Written::OAuth {
+                access, refresh, ..
+            } => {
+                access.zeroize();
+                refresh.zeroize();
+            }
+            Written::Password { password, .. } => password.zeroize(),
+            Written::Address { url } => url.zeroize(),
+        }
+    }
+}
+
 impl Secret {
     /// Of what a token endpoint gave; the old refresh token stays when there is no new one.
-    pub fn of_tokens(tokens: &Tokens, old: Option<&SecretString>, now: i64) -> Secret {
+    pub fn of_tokens(
+        tokens: &Tokens,
+        old: Option<&SecretString>,
+        consent: Consent,
+        now: i64,
+    ) -> Secret {
+        let ends = tokens.refresh_expires_in.map(|life| now + life.max(0));
         Secret::OAuth {
             access: tokens.access.clone(),
             refresh: tokens.refresh.clone().or_else(|| old.cloned()),
             expires: now + tokens.expires_in.unwrap_or(LIFE).max(0),
+            consent: Consent {
+                ends: ends.or(consent.ends),
+                ..consent
+            },
         }
     }
 
@@ -97,12 +140,19 @@ impl Secret {
                 access,
                 refresh,
                 expires,
+                consent,
             } => Written::OAuth {
                 access: text(access),
                 refresh: refresh.as_ref().map(text),
                 expires: *expires,
+                consent: *consent,
             },
-            Secret::Password { user, password } => Written::Password {
+            Secret::Password {
+                url,
+                user,
+                password,
+            } => Written::Password {
+                url: url.clone(),
                 user: user.clone(),
                 password: text(password),
             },
@@ -119,30 +169,61 @@ impl Secret {
     /// When the key is not here, or the envelope is damaged.
     pub fn open(seal: &Seal, sealed: &[u8]) -> Result<Secret> {
         let plain = seal.unseal(PURPOSE, sealed)?;
-        let written = serde_json::from_slice(&plain)
+        let mut written = serde_json::from_slice(&plain)
             .map_err(|_| Error::internal("a sealed connection is damaged"))?;
-        Ok(match written {
+        let secret = |text: &mut String| SecretString::from(std::mem::take(text));
+        Ok(match &mut written {
             Written::OAuth {
                 access,
                 refresh,
                 expires,
+                consent,
             } => Secret::OAuth {
-                access: access.into(),
-                refresh: refresh.map(SecretString::from),
-                expires,
+                access: secret(access),
+                refresh: refresh.as_mut().map(secret),
+                expires: *expires,
+                consent: *consent,
             },
-            Written::Password { user, password } => Secret::Password {
+            Written::Password {
+                url,
                 user,
-                password: password.into(),
+                password,
+            } => Secret::Password {
+                url: url.clone(),
+                user: user.clone(),
+                password: secret(password),
             },
-            Written::Address { url } => Secret::Address(url.into()),
+            Written::Address { url } => Secret::Address(secret(url)),
         })
+    }
+
+    /// The account at the server that was typed in, where that is part of the secret.
+    pub fn locate(&self, account: Account) -> Account {
+        let Secret::Password { url, .. } = self else {
+            return account;
+        };
+        let endpoints = Endpoints {
+            api: url.clone(),
+            ..Endpoints::default()
+        };
+        Account {
+            endpoints: Arc::new(endpoints),
+            ..account
+        }
+    }
+
+    fn basic(&self) -> Option<(String, SecretString)> {
+        match self {
+            Secret::Password { user, password, .. } => Some((user.clone(), password.clone())),
+            Secret::Address(url) => Some((String::new(), url.clone())),
+            Secret::OAuth { .. } => None,
+        }
     }
 
     fn header(&self) -> Result<Option<HeaderValue>, Fault> {
         let text = match self {
             Secret::OAuth { access, .. } => format!("Bearer {}", access.expose_secret()),
-            Secret::Password { user, password } => {
+            Secret::Password { user, password, .. } => {
                 let pair = format!("{user}:{}", password.expose_secret());
                 let pair = base64::engine::general_purpose::STANDARD.encode(pair);
                 format!("Basic {pair}")
@@ -156,25 +237,6 @@ impl Secret {
     }
 }
 
-/// Seals what was sealed with an older key anew (`keys rotate`); how many from after `after`, and the last id.
-pub async fn reseal(bridge: &Bridge, after: i64, limit: i64) -> Result<(usize, i64)> {
-    let page = bridge
-        .store
-        .peek(|tx| Box::pin(connections::secrets(tx, after, limit)))
-        .await?;
-    let (count, last) = (page.len(), page.last().map_or(after, |(id, ..)| id.0));
-    for (id, sealed, seq) in page {
-        let anew = Secret::open(&bridge.seal, &sealed)?.seal(&bridge.seal)?;
-        bridge
-            .store
-            .write(move |tx| {
-                Box::pin(async move { connections::set_secret(tx, id, &anew, seq).await })
-            })
-            .await?;
-    }
-    Ok((count, last))
-}
-
 /// A lock for each connection whose tokens are in use.
 #[derive(Default)]
 pub struct Locks(Mutex<HashMap<ConnectionId, Arc<tokio::sync::Mutex<()>>>>);
@@ -184,6 +246,24 @@ impl Locks {
         let mut locks = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         locks.retain(|_, lock| Arc::strong_count(lock) > 1);
         locks.entry(id).or_default().clone()
+    }
+}
+
+/// Credentials that nothing is stored of yet: an account is looked at before there is a connection.
+pub struct Given(pub Secret);
+
+impl Credentials for Given {
+    fn header(&self, rejected: bool) -> Answer<'_, Result<Option<HeaderValue>, Fault>> {
+        Box::pin(async move {
+            match rejected {
+                true => Err(Fault::Revoked("user name or password is wrong".into())),
+                false => self.0.header(),
+            }
+        })
+    }
+
+    fn basic(&self) -> Option<(String, SecretString)> {
+        self.0.basic()
     }
 }
 
@@ -240,15 +320,21 @@ impl Keeper {
         for _ in 0..RENEWAL * 4 {
             let (secret, seq) = self.load().await.map_err(internal)?;
             let stale = refused == Some(seq) || !self.fresh(&secret);
-            let Secret::OAuth { refresh, .. } = &secret else {
-                return Ok(secret);
+            let Secret::OAuth {
+                refresh, consent, ..
+            } = &secret
+            else {
+                return match refused == Some(seq) {
+                    true => Err(Fault::Revoked(PASSWORD.into())),
+                    false => Ok(secret),
+                };
             };
             if !stale {
                 return Ok(secret);
             }
+            let (refresh, consent) = (refresh.clone(), *consent);
             if self.begin(seq).await? {
-                let refresh = refresh.clone();
-                return self.renew(refresh, seq).await;
+                return self.renew(refresh, consent, seq).await;
             }
             tokio::time::sleep(Duration::from_millis(250)).await;
         }
@@ -267,7 +353,12 @@ impl Keeper {
         work.await.map_err(internal)
     }
 
-    async fn renew(&self, refresh: Option<SecretString>, seq: i64) -> Result<Secret, Fault> {
+    async fn renew(
+        &self,
+        refresh: Option<SecretString>,
+        consent: Consent,
+        seq: i64,
+    ) -> Result<Secret, Fault> {
         let asked = match &refresh {
             Some(token) => self.ask(token).await,
             None => Err(Fault::Revoked("there is no permission to renew it".into())),
@@ -276,6 +367,7 @@ impl Keeper {
         let tokens = match asked {
             Ok(tokens) => tokens,
             Err(fault) => {
+                let fault = self.explained(fault, consent);
                 let told = fault.clone();
                 let work = self.bridge.store.write(move |tx| {
                     Box::pin(async move {
@@ -287,7 +379,7 @@ impl Keeper {
                 return Err(fault);
             }
         };
-        let secret = Secret::of_tokens(&tokens, refresh.as_ref(), self.bridge.clock.now());
+        let secret = Secret::of_tokens(&tokens, refresh.as_ref(), consent, self.bridge.clock.now());
         let sealed = secret.seal(&self.bridge.seal).map_err(internal)?;
         let scopes = tokens.scopes.map(|scopes| scopes.join(" "));
         let work = self.bridge.store.write(move |tx| {
@@ -310,6 +402,22 @@ impl Keeper {
             .map_err(internal)
     }
 
+    /// With what is known to make grants of this provider end early.
+    fn explained(&self, fault: Fault, consent: Consent) -> Fault {
+        let spec = self
+            .bridge
+            .row(&self.provider)
+            .ok()
+            .and_then(|row| row.oauth);
+        let age = self.bridge.clock.now() - consent.given;
+        match (fault, spec.and_then(|spec| spec.short_lived)) {
+            (Fault::Revoked(why), Some((life, hint))) if consent.given > 0 && age <= life + DAY => {
+                Fault::Revoked(format!("{why}. {hint}"))
+            }
+            (fault, _) => fault,
+        }
+    }
+
     async fn ask(&self, token: &SecretString) -> Result<Tokens, Fault> {
         let app = self
             .bridge
@@ -325,15 +433,6 @@ impl Keeper {
     }
 }
 
-/// As [`stored`]: boxed, so that it can be sent.
-fn refreshed(
-    transport: Arc<dyn Transport>,
-    app: Registration,
-    token: SecretString,
-) -> BoxFuture<'static, Result<Tokens, Fault>> {
-    Box::pin(async move { oauth::refresh(&*transport, &app, &token).await })
-}
-
 /// The sealed secret. A boxed future of its own, so that the compiler sees that what waits for it can be sent.
 fn stored(store: Store, id: ConnectionId) -> BoxFuture<'static, Result<Option<(Vec<u8>, i64)>>> {
     Box::pin(async move {
@@ -341,6 +440,15 @@ fn stored(store: Store, id: ConnectionId) -> BoxFuture<'static, Result<Option<(V
             .peek(move |tx| Box::pin(connections::secret(tx, id)))
             .await
     })
+}
+
+/// As [`stored`]: boxed, so that it can be sent.
+fn refreshed(
+    transport: Arc<dyn Transport>,
+    app: Registration,
+    token: SecretString,
+) -> BoxFuture<'static, Result<Tokens, Fault>> {
+    Box::pin(async move { oauth::refresh(&*transport, &app, &token).await })
 }
 
 /// Notes at the connection what only its owner or the operator can mend.
@@ -370,10 +478,6 @@ impl Credentials for Keeper {
     }
 
     fn basic(&self) -> Option<(String, SecretString)> {
-        match self.lock().as_ref().map(|(secret, _)| secret)? {
-            Secret::Password { user, password } => Some((user.clone(), password.clone())),
-            Secret::Address(url) => Some((String::new(), url.clone())),
-            Secret::OAuth { .. } => None,
-        }
+        self.lock().as_ref().and_then(|(secret, _)| secret.basic())
     }
 }

@@ -11,12 +11,14 @@
 mod adopt;
 pub mod backoff;
 pub mod breaker;
+pub mod connect;
 pub mod credentials;
 mod decide;
 mod end;
 mod here;
 mod ours;
 pub mod outgoing;
+pub mod outside;
 pub mod plan;
 mod record;
 mod run;
@@ -131,8 +133,9 @@ impl Bridge {
     /// A connection, ready for calls.
     pub async fn account(&self, connection: &Connection) -> Result<Account> {
         let keeper = credentials::Keeper::new(self, connection.id, &connection.provider);
-        keeper.load().await?;
-        Ok(self.account_with(&connection.provider, &connection.label, Arc::new(keeper)))
+        let (secret, _) = keeper.load().await?;
+        let account = self.account_with(&connection.provider, &connection.label, Arc::new(keeper));
+        Ok(secret.locate(account))
     }
 
     /// An account by its credentials, before there is a connection.

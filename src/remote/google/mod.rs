@@ -53,6 +53,12 @@ pub static OAUTH: OAuthSpec = OAuthSpec {
         ("include_granted_scopes", "true"),
     ],
     consent_page: "https://myaccount.google.com/connections",
+    admin_consent: "",
+    short_lived: Some((
+        7 * 86_400,
+        "Google ends access after seven days while the application's publishing status is \"Testing\": if it lasted a \
+         week, the operator has to publish the application (README, Google)",
+    )),
 };
 
 /// Where Google is, unless the settings say otherwise.

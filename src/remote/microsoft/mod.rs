@@ -21,6 +21,7 @@ mod zone;
 
 use serde_json::Value;
 
+use super::oauth::NOT_LISTED;
 use super::{
     Account, Answer, Busy, Caps, Fault, From, Hook, Identity, Item, Listed, OAuthSpec, Page, Place,
     Placed, Provider, Put, Read, Refusal, Watch,
@@ -30,9 +31,9 @@ use call::{get, own_link};
 /// FACTS §3. There is no call that takes consent back.
 pub static OAUTH: OAuthSpec = OAuthSpec {
     scopes: &[
-        ("openid", ""),
-        ("email", "the connection has no name"),
-        ("offline_access", ""),
+        ("openid", NOT_LISTED),
+        ("email", NOT_LISTED),
+        ("offline_access", NOT_LISTED),
         ("https://graph.microsoft.com/Calendars.ReadWrite", ""),
         (
             "https://graph.microsoft.com/MailboxSettings.Read",
@@ -41,6 +42,8 @@ pub static OAUTH: OAuthSpec = OAuthSpec {
     ],
     authorize: &[("response_mode", "query"), ("prompt", "select_account")],
     consent_page: "https://account.microsoft.com/privacy/app-access",
+    admin_consent: "v2.0/adminconsent",
+    short_lived: None,
 };
 
 /// Graph serves four requests of one mailbox at a time (FACTS §4.8).

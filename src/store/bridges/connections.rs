@@ -21,7 +21,7 @@ pub struct NewConnection {
 macro_rules! columns {
     () => {
         "c.id, c.principal_id, c.provider, c.account, c.label, c.health, c.reason, c.scopes, c.created, c.last_success,
-         c.failures, c.not_before"
+         c.failures, c.not_before, c.name"
     };
 }
 
@@ -39,6 +39,7 @@ fn connection(row: &Row<'_>) -> Result<Connection> {
         last_success: row.opt_int(9)?,
         failures: row.int(10)?,
         not_before: row.int(11)?,
+        name: row.text(12)?.to_string(),
     })
 }
 
@@ -174,6 +175,72 @@ pub async fn set_scopes(tx: &mut Tx<'_>, id: ConnectionId, scopes: &str) -> Resu
     )
     .await
     .map(drop)
+}
+
+/// What its owner calls it.
+pub async fn set_name(tx: &mut Tx<'_>, id: ConnectionId, name: &str) -> Result<bool> {
+    let statement = sql!("update connection set name = $2 where id = $1");
+    Ok(tx.execute(statement, &args![id, name]).await? > 0)
+}
+
+/// The provider's id of the account, where that may change (a secret address that was reset).
+///
+/// # Errors
+/// `Conflict` when its owner has another connection to that account.
+pub async fn set_account(tx: &mut Tx<'_>, id: ConnectionId, account: &str) -> Result<()> {
+    let statement = sql!(
+        "update connection set account = $2 where id = $1
+            and not exists (select 1 from connection o
+                             where o.principal_id = connection.principal_id and o.provider = connection.provider
+                               and o.account = $2 and o.id <> $1)"
+    );
+    match tx.execute(statement, &args![id, account]).await? {
+        0 => Err(Error::Conflict("this is connected already".into())),
+        _ => Ok(()),
+    }
+}
+
+/// Whether somebody else is connected to the same account, and so lives by the same grant.
+pub async fn is_shared(tx: &mut Tx<'_>, id: ConnectionId) -> Result<bool> {
+    let statement = sql!(
+        "select count(*) from connection c join connection o on o.provider = c.provider and o.account = c.account
+          where c.id = $1 and o.id <> c.id"
+    );
+    let others = tx.one(statement, &args![id], |row| row.int(0)).await?;
+    Ok(others.unwrap_or(0) > 0)
+}
+
+/// It works again: all trouble is forgotten, and its links run at once.
+pub async fn revive(tx: &mut Tx<'_>, id: ConnectionId) -> Result<()> {
+    let statement = sql!(
+        "update connection set health = 'ok', reason = '', told = 0, failures = 0, not_before = 0 where id = $1"
+    );
+    tx.execute(statement, &args![id]).await?;
+    let due = sql!("update link set next_sync = 0 where connection_id = $1");
+    tx.execute(due, &args![id]).await.map(drop)
+}
+
+/// Tries those again whose trouble was the operator's: the settings may be others by now.
+pub async fn retry_operators(tx: &mut Tx<'_>) -> Result<u64> {
+    let statement = sql!(
+        "update connection set health = 'ok', told = 0, failures = 0, not_before = 0 where health = 'operator'"
+    );
+    tx.execute(statement, &[]).await
+}
+
+/// How many there are of each provider in each state of health: (provider, health, count).
+pub async fn census(tx: &mut Tx<'_>) -> Result<Vec<(String, Health, i64)>> {
+    let statement = sql!(
+        "select provider, health, count(*) from connection group by provider, health order by provider, health"
+    );
+    tx.all(statement, &[], |row| {
+        Ok((
+            row.text(0)?.to_string(),
+            word(row.text(1)?, Health::parse)?,
+            row.int(2)?,
+        ))
+    })
+    .await
 }
 
 /// Notes trouble, or its end. Its owner is to be told of a new kind of it.
