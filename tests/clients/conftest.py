@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 import kalends
+from simulator import Simulator
 
 POSTGRES = os.environ.get("KALENDS_TEST_POSTGRES")
 
@@ -45,6 +46,14 @@ def user(server):
 @pytest.fixture
 def calendar(server, user):
     return kalends.Calendar(server, user)
+
+
+@pytest.fixture(scope="session")
+def simulator():
+    """The simulated providers; tests use accounts of their own there."""
+    one = Simulator().start()
+    yield one
+    one.stop()
 
 
 @pytest.fixture(scope="session")

@@ -202,7 +202,9 @@ impl Google {
             return Err(errors::error("fullSyncRequired"));
         }
         let token = self.begin(calendar, query)?;
-        let filter = Filter::read(query)?;
+        let mut filter = Filter::read(query)?;
+        // What was deleted since is always told.
+        filter.deleted |= token.since > 0;
         let year = 28 * 86_400;
         if filter
             .updated
