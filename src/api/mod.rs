@@ -5,6 +5,8 @@
 //! that a browser does not send by itself, so pages of other sites cannot make one.
 
 mod calendars;
+mod callback;
+pub mod connections;
 mod devices;
 mod feeds;
 mod freebusy;
@@ -24,9 +26,10 @@ use crate::model::Error;
 use problem::Problem;
 
 macro_rules! routes {
-    ($($method:ident $path:literal => $handler:path),+ $(,)?) => {
-        /// Method and path of everything that is answered.
-        pub const ROUTES: &[(&str, &str)] = &[$((stringify!($method), $path)),+];
+    ($($method:ident $path:literal $([$($verb:literal),+])? => $handler:path),+ $(,)?) => {
+        /// Method, path and verbs of everything that is answered. With verbs it is `{path}:{verb}` that is: the router
+        /// knows whole segments only, and the handler takes them apart ([`verb`]).
+        pub const ROUTES: &[(&str, &str, &[&str])] = &[$((stringify!($method), $path, &[$($($verb),+)?])),+];
 
         fn table() -> Router<App> {
             Router::new()$(.route($path, axum::routing::$method($handler)))+
@@ -56,12 +59,33 @@ routes! {
     delete "/api/v1/devices/{id}" => devices::revoke,
     get "/api/v1/freebusy" => freebusy::get,
     get "/api/v1/availability" => freebusy::availability,
+    get "/api/v1/connections" => connections::list,
+    post "/api/v1/connections" => connections::create,
+    get "/api/v1/connections/{id}" => connections::get,
+    patch "/api/v1/connections/{id}" => connections::patch,
+    delete "/api/v1/connections/{id}" => connections::remove,
+    post "/api/v1/connections/{id}" ["reconnect", "test", "refresh"] => connections::act,
+    get "/api/v1/connections/{id}/calendars" => connections::calendars,
     get "/api/v1/openapi.json" => openapi::get,
 }
 
-/// The API.
+/// A segment `{id}:{verb}`.
+///
+/// # Errors
+/// `MethodNotAllowed` without a verb: there is nothing to POST to a thing itself.
+pub fn verb(segment: &str) -> Result<(i64, &str), Error> {
+    let (id, verb) = segment.split_once(':').ok_or(Error::MethodNotAllowed)?;
+    let id = id.parse().map_err(|_| Error::NotFound)?;
+    Ok((id, verb))
+}
+
+/// The API, and the address that providers send browsers back to.
 pub fn routes(app: App) -> Router {
     table()
+        .route(
+            "/oauth/{provider}/callback",
+            axum::routing::get(callback::get),
+        )
         .fallback(|| async { Problem::from(Error::NotFound).into_response() })
         .method_not_allowed_fallback(|| async {
             Problem::from(Error::MethodNotAllowed).into_response()

@@ -6,7 +6,7 @@ use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::{OpenApi as Document, Server};
 use utoipa::{Modify, OpenApi};
 
-use super::{calendars, devices, feeds, freebusy, me, sessions};
+use super::{calendars, connections, devices, feeds, freebusy, me, sessions};
 use crate::app::App;
 
 #[derive(OpenApi)]
@@ -16,7 +16,9 @@ use crate::app::App;
         me::get, sessions::list, sessions::create, sessions::create_many, sessions::get, sessions::patch,
         sessions::delete, calendars::list, calendars::create, calendars::get, calendars::patch, calendars::delete,
         feeds::list, feeds::create, feeds::revoke, devices::list, devices::create, devices::profile, devices::revoke,
-        freebusy::get, freebusy::availability, get
+        freebusy::get, freebusy::availability, connections::list, connections::create, connections::get,
+        connections::patch, connections::remove, connections::calendars, connections::reconnect, connections::test,
+        connections::refresh, get
     ),
     security(("basic" = []), ("bearer" = [])),
     modifiers(&Credentials)

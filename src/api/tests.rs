@@ -493,7 +493,13 @@ async fn the_description_is_complete_and_true() {
         .collect();
     let routed: BTreeSet<_> = super::ROUTES
         .iter()
-        .map(|(m, path)| (m.to_string(), path.to_string()))
+        .flat_map(|(m, path, verbs)| match verbs {
+            [] => vec![(m.to_string(), path.to_string())],
+            verbs => {
+                let paths = verbs.iter().map(|verb| format!("{path}:{verb}"));
+                paths.map(|path| (m.to_string(), path)).collect()
+            }
+        })
         .collect();
     assert_eq!(described, routed);
     let schemas = document["components"]["schemas"].as_object().unwrap();

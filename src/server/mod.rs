@@ -72,7 +72,7 @@ impl Door {
         match rest.split('/').next().unwrap_or_default() {
             "dav" => Door::Dav,
             "feeds" | "freebusy" => Door::Feeds,
-            "api" => Door::Api,
+            "api" | "oauth" => Door::Api,
             _ => Door::Other,
         }
     }
