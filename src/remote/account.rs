@@ -53,7 +53,7 @@ impl Account {
             .exchange(self.sign(&request, true).await?, reads)
             .await?;
         if response.status() == StatusCode::UNAUTHORIZED {
-            return Err(Fault::Revoked("the provider refuses our access".into()));
+            return Err(refused(response.headers()));
         }
         Ok(response)
     }
@@ -96,6 +96,19 @@ impl Account {
         };
         Some(at.clamp(now, now + LONGEST_WAIT))
     }
+}
+
+/// A fresh token was refused too. With a claims challenge (continuous access evaluation, FACTS §3) it is the person who
+/// has to sign in again.
+fn refused(headers: &HeaderMap) -> Fault {
+    let challenges = headers.get_all(header::WWW_AUTHENTICATE);
+    let mut challenges = challenges.iter().filter_map(|value| value.to_str().ok());
+    let claims = challenges.any(|challenge| challenge.contains("insufficient_claims"));
+    Fault::Revoked(if claims {
+        "the organisation wants you to sign in again".into()
+    } else {
+        "the provider refuses our access".into()
+    })
 }
 
 fn lost(broken: Broken, reads: bool) -> Fault {

@@ -7,8 +7,10 @@ use serde_json::Value;
 use super::wire;
 use crate::remote::{Account, Fault, Refusal};
 
+type Meaning = fn() -> Fault;
+
 /// What a code means, whatever status it came with.
-const CODES: &[(&str, fn() -> Fault)] = &[
+const CODES: &[(&str, Meaning)] = &[
     ("syncStateNotFound", || Fault::CursorGone),
     ("resyncRequired", || Fault::CursorGone),
     ("SyncStateNotFound", || Fault::CursorGone),

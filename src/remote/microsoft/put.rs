@@ -30,7 +30,7 @@ pub async fn put(account: &Account, place: &Place, put: &Put<'_>) -> Result<Plac
         return attend(account, place, put, wanted, &there).await;
     }
     let mut changes = diff(&wanted.master, &there);
-    refuse_mail(put, &there, &changes, &wanted)?;
+    refuse_mail(put, &changes, &wanted)?;
     let mut items = put.known.to_vec();
     let mut written = false;
     if !changes.is_empty() {
@@ -53,12 +53,7 @@ pub async fn put(account: &Account, place: &Place, put: &Put<'_>) -> Result<Plac
 }
 
 /// A write that would mail people is not made unless that is wanted.
-fn refuse_mail(
-    put: &Put<'_>,
-    there: &Value,
-    changes: &Doc,
-    wanted: &Wanted,
-) -> Result<(), Refusal> {
+fn refuse_mail(put: &Put<'_>, changes: &Doc, wanted: &Wanted) -> Result<(), Refusal> {
     let guests = put.known.iter().any(|item| {
         let doc: Value = serde_json::from_slice(&item.doc).unwrap_or(Value::Null);
         !wire::list(&doc, "attendees").is_empty()
@@ -69,7 +64,6 @@ fn refuse_mail(
             .as_ref()
             .is_none_or(|wish| series::plan(wish, &wanted.master, put.known).is_empty());
     let silent = put.guests == GuestPolicy::Send || !guests || idle;
-    let _ = there;
     if silent {
         return Ok(());
     }

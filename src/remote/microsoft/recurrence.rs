@@ -78,8 +78,14 @@ fn no(words: &str) -> Refusal {
     )
 }
 
+/// Exchange counts no further.
+const MOST: u32 = 999;
+
+/// Has a rule this part?
+type Has = fn(&Rule) -> bool;
+
 /// Parts that no pattern has a place for. The rest depends on the frequency.
-const NEVER: &[(fn(&Rule) -> bool, &str)] = &[
+const NEVER: &[(Has, &str)] = &[
     (
         |r| r.freq < Freq::Daily,
         "more often than once a day (SECONDLY, MINUTELY, HOURLY)",
@@ -87,6 +93,10 @@ const NEVER: &[(fn(&Rule) -> bool, &str)] = &[
     (
         |r| !r.by_hour.is_empty() || !r.by_minute.is_empty() || !r.by_second.is_empty(),
         "at times given in the rule (BYHOUR, BYMINUTE, BYSECOND)",
+    ),
+    (
+        |r| r.interval > MOST || r.count.is_some_and(|count| count > MOST),
+        "more than 999 times, or with longer pauses",
     ),
     (|r| !r.by_week_no.is_empty(), "in numbered weeks (BYWEEKNO)"),
     (

@@ -16,7 +16,7 @@ use super::fetch::{self, instances};
 use super::map::diff::diff;
 use super::map::extra;
 use super::map::read::{cancelled, inherit};
-use super::map::time::original_date;
+use super::map::time::{original_date, series_wall};
 use super::map::write::{Series, Wish};
 use super::put::find;
 use super::wire::{self, Doc};
@@ -58,9 +58,10 @@ pub fn plan(wish: &Series, master: &Doc, items: &[Item]) -> Vec<Step> {
         return Vec::new();
     };
     let mut there: BTreeMap<Date, (&Item, Value)> = BTreeMap::new();
+    let wall = series_wall(&known);
     for item in items.iter().skip(1) {
         let doc = inherit(&known, &parse(item));
-        if let Some(date) = original_date(&doc, &wish.wall, wish.times.all_day) {
+        if let Some(date) = original_date(&doc, &wall, wish.times.all_day) {
             // Of two, the one that stands for the instance counts.
             if extra::part(&doc).is_some() || !there.contains_key(&date) {
                 there.insert(date, (item, doc));
@@ -197,12 +198,7 @@ impl Doer<'_> {
             })
             .collect();
         let all_day = wire::flag(self.master, "isAllDay") == Some(true);
-        let wall = Wall::named(wire::text(
-            self.master,
-            "recurrence.range.recurrenceTimeZone",
-        ))
-        .or_else(|| Wall::named(wire::text(self.master, "originalStartTimeZone")))
-        .unwrap_or_else(Wall::utc);
+        let wall = series_wall(self.master);
         for answer in get_all(self.account, &addresses).await? {
             for doc in wire::list(&answer?, "value") {
                 if let Some(date) = day_of(doc, &wall, all_day) {

@@ -5,13 +5,14 @@ use serde_json::{Value, json};
 
 use super::call::{self, get, own_link, write};
 use super::wire;
+use crate::remote::address::Address;
 use crate::remote::{Account, Fault, Hook, Place, Watch};
 
 /// Graph's longest life for events (10,080 minutes), with a margin for clocks.
 const LONGEST: i64 = 10_070 * 60;
 
 pub async fn watch(account: &Account, place: &Place, hook: &Hook<'_>) -> Result<Watch, Fault> {
-    let resource = format!("me/calendars/{}/events", place.remote_id);
+    let resource = resource(place);
     let body = json!({
         "changeType": "created,updated,deleted",
         "notificationUrl": hook.url,
@@ -30,6 +31,14 @@ pub async fn watch(account: &Account, place: &Place, hook: &Hook<'_>) -> Result<
         return Err(failure.fault);
     }
     read(&write(account, Method::POST, &address, "", Some(&body)).await?)
+}
+
+/// As in an address: ids have characters that have to be encoded (FACTS §4.2).
+fn resource(place: &Place) -> String {
+    let path = Address::new("me/calendars")
+        .segment(&place.remote_id)
+        .path("events");
+    path.as_str().to_owned()
 }
 
 pub async fn renew(account: &Account, watch: &Watch, life: i64) -> Result<Option<Watch>, Fault> {

@@ -30,6 +30,10 @@ pub fn texts<'a>(doc: &'a Value, path: &str) -> impl Iterator<Item = &'a str> {
 }
 
 pub fn at<'a>(doc: &'a Value, path: &str) -> Option<&'a Value> {
+    // Annotations have dots of their own: `@odata.etag`.
+    if path.starts_with('@') {
+        return doc.get(path);
+    }
     path.split('.').try_fold(doc, |doc, key| doc.get(key))
 }
 
@@ -110,6 +114,7 @@ mod tests {
         );
         assert_eq!(texts(&doc, "list").collect::<Vec<_>>(), ["x"]);
         assert_eq!(number(&doc, "n"), None);
+        assert_eq!(etag(&json!({"@odata.etag": "W/\"1\""})), "W/\"1\"");
     }
 
     #[test]

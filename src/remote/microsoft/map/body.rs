@@ -30,12 +30,7 @@ pub fn normal(text: &str) -> String {
 
 /// What people wrote: without what Teams adds behind its line.
 pub fn own_part(text: &str) -> String {
-    let mut lines = text.split('\n');
-    let own: Vec<&str> = lines
-        .by_ref()
-        .take_while(|line| !line.trim().starts_with(RULE))
-        .collect();
-    normal(&own.join("\n"))
+    normal(text.split(RULE).next().unwrap_or_default())
 }
 
 /// A new body for an online meeting: our text in front of what Teams added to the stored HTML. `None` when that is not
@@ -119,10 +114,11 @@ fn text_of(html: &str) -> String {
             .to_ascii_lowercase();
         if HIDDEN.contains(&name.as_str()) && !tag.starts_with('/') && !tag.ends_with('/') {
             rest = behind(rest, &name);
-        } else if name == "br" {
-            text.push('\n');
-        } else if BLOCKS.contains(&name.as_str()) && !text.is_empty() && !text.ends_with('\n') {
-            text.push('\n');
+        } else {
+            let block = BLOCKS.contains(&name.as_str()) && !text.is_empty();
+            if name == "br" || block && !text.ends_with('\n') {
+                text.push('\n');
+            }
         }
     }
     push_text(&mut text, rest);

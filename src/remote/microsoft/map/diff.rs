@@ -49,6 +49,8 @@ const KEYS: &[(&str, Same)] = &[
         wanted.as_i64() == wire::number(there, "reminderMinutesBeforeStart")
     }),
     ("recurrence", same_recurrence),
+    ("isOnlineMeeting", |_, there| is_online(there)),
+    ("onlineMeetingProvider", |_, there| is_online(there)),
     ("attendees", |wanted, there| {
         people::same(wanted, &there["attendees"])
     }),

@@ -48,12 +48,23 @@ const UNSEEN: &[&str] = &[
     "X-CALENDARSERVER-PRIVATE-COMMENT-TIMESTAMP",
 ];
 
+/// Properties that only a whole series has.
+const SERIES: &[&str] = &["RRULE", "RDATE", "EXDATE", "EXRULE"];
+
 const NO_PLACE: &str = "there is no place for it there";
 
 /// Adds what the maps of single properties did not say themselves.
 pub fn of(event: Component<'_>, into: &mut Vec<(String, String)>) {
+    let instance = event.property("RECURRENCE-ID").is_some();
     for property in event.properties() {
         let name = property.name().to_ascii_uppercase();
+        if instance && SERIES.contains(&name.as_str()) {
+            into.push((
+                name,
+                "one date of a series has no dates of its own there".into(),
+            ));
+            continue;
+        }
         if UNSEEN.contains(&name.as_str()) || name.starts_with("X-KALENDS-") {
             continue;
         }

@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::super::recurrence::{Recurrence, Start};
 use super::super::wire::{self, Kind};
 use super::super::zone::Wall;
-use super::time::{Context, Told, original_date, told};
+use super::time::{Context, Told, original_date, series_wall, told};
 use super::{body, extra, people, words};
 use crate::ical::text::escape;
 use crate::ical::value::When;
@@ -18,6 +18,9 @@ use crate::remote::{Item, Loss, Read, Reading, Refusal};
 
 /// PRODID of what is read from Graph.
 const PRODID: &str = "-//Kalends//Microsoft//EN";
+
+/// VTIMEZONEs tell more than the event's own time: readers look at the year around it to know the zone.
+const AROUND: i64 = 400 * crate::ical::rrule::civil::DAY;
 
 /// What the resources of one event mean.
 ///
@@ -88,7 +91,7 @@ impl Reader<'_> {
             };
             let rule = recurrence.to_rule(&start).to_string();
             extra_lines += &content_line("RRULE", &[], &rule);
-            let series = Series::of(&times);
+            let series = Series::of(&times, master);
             let (text, shown) = self.overrides(uid, master, others, &series, kept)?;
             overrides = text;
             for date in cancelled(master).difference(&shown) {
@@ -205,7 +208,11 @@ impl Reader<'_> {
             let When::Zoned { tzid, .. } = when else {
                 continue;
             };
-            let (from, to) = (times.instant, times.instant.saturating_add(length(times)));
+            let to = times
+                .instant
+                .saturating_add(length(times))
+                .saturating_add(AROUND);
+            let from = times.instant.saturating_sub(AROUND);
             let entry = self.zones.entry(tzid.clone()).or_insert((from, Some(to)));
             entry.0 = entry.0.min(from);
             entry.1 = match entry.1 {
@@ -247,12 +254,18 @@ impl Reader<'_> {
 }
 
 impl Series {
-    fn of(times: &Told) -> Series {
+    fn of(times: &Told, master: &Value) -> Series {
+        let all_day = times.start.is_date();
         Series {
             start: times.start.clone(),
-            wall: times.wall.clone(),
+            // Days are days, but the original start of an exception is an instant of some zone.
+            wall: if all_day {
+                series_wall(master)
+            } else {
+                times.wall.clone()
+            },
             length: length(times),
-            all_day: times.start.is_date(),
+            all_day,
         }
     }
 

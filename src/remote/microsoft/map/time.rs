@@ -47,8 +47,7 @@ impl Times {
         if let When::Date(first) = start {
             return Ok(days(event, first, home));
         }
-        let mut losses = Vec::new();
-        let mut wall = Wall::of(&start, zones, home);
+        let wall = Wall::of(&start, zones, home);
         if wall.is_none() && series {
             return Err(Refusal::new(
                 "zone",
@@ -58,48 +57,67 @@ impl Times {
                 ),
             ));
         }
-        let instant = instant_of(&start, zones, home);
-        if wall.is_none() {
-            losses.push((
-                "DTSTART",
-                "kept in UTC: its time zone is not known there".into(),
-            ));
+        let mut times = Times::timed(event, zones, home, &start, wall);
+        if series {
+            times.start = local(&times.wall, &start, times.start);
+        } else {
+            times.make_clear();
         }
-        let (end, end_when) = end_of(event, zones, home, instant, &start);
-        let end = end.max(instant);
-        let mut kept = kept_name(&start, wall.as_ref(), home);
-        let end_wall = match &end_when {
+        Ok(times)
+    }
+
+    /// Of an event with a time of day; in UTC where `wall` is none.
+    fn timed(
+        event: Component<'_>,
+        zones: &Zones<'_>,
+        home: &Wall,
+        start: &When,
+        wall: Option<Wall>,
+    ) -> Times {
+        let instant = instant_of(start, zones, home);
+        let (end, named) = end_of(event, zones, home, instant, start);
+        let end_wall = match &named {
             Some(when) => Wall::of(when, zones, home),
             None => wall.clone(),
         };
-        if let (Some(when), Some(_)) = (&end_when, &end_wall)
-            && when.tzid().is_some()
-            && when.tzid() != start.tzid()
-        {
-            kept = format!("{kept} {}", kept_name(when, end_wall.as_ref(), home));
+        let mut kept = kept_name(start, wall.as_ref(), home);
+        let kept_end = named.map(|when| kept_name(&when, end_wall.as_ref(), home));
+        if let Some(kept_end) = kept_end.filter(|name| *name != kept) {
+            kept = format!("{kept} {kept_end}");
         }
-        // Which of the two hours is meant only UTC can say.
-        let twice = |wall: &Wall, at: i64| wall.is_twice(wall.zone.local_of(at));
-        let unclear = wall
-            .as_ref()
-            .is_some_and(|wall| twice(wall, instant) || twice(wall, end));
-        if !series && unclear {
-            wall = Some(Wall::utc());
-        }
-        let wall = wall.unwrap_or_else(Wall::utc);
-        let end_wall = match end_wall {
-            Some(end_wall) if !wall.is_utc() => end_wall,
-            _ => wall.clone(),
+        let losses = match &wall {
+            Some(_) => Vec::new(),
+            None => vec![(
+                "DTSTART",
+                "kept in UTC: its time zone is not known there".into(),
+            )],
         };
-        Ok(Times {
-            start: local(&wall, instant, series.then(|| start.civil())),
-            end: end_wall.zone.to_civil(end),
+        let wall = wall.unwrap_or_else(Wall::utc);
+        let end_wall = end_wall
+            .filter(|_| !wall.is_utc())
+            .unwrap_or_else(|| wall.clone());
+        Times {
+            start: wall.zone.to_civil(instant),
+            end: end_wall.zone.to_civil(end.max(instant)),
             wall,
             end_wall,
             all_day: false,
             kept,
             losses,
-        })
+        }
+    }
+
+    /// Which of two hours of the same name is meant only UTC can say.
+    fn make_clear(&mut self) {
+        let twice = |wall: &Wall, at: DateTime| wall.is_twice(civil::seconds(at));
+        if twice(&self.wall, self.start) || twice(&self.end_wall, self.end) {
+            let start = self.wall.zone.to_instant(self.start);
+            let end = self.end_wall.zone.to_instant(self.end);
+            self.wall = Wall::utc();
+            self.end_wall = Wall::utc();
+            self.start = Zone::Utc.to_civil(start);
+            self.end = Zone::Utc.to_civil(end);
+        }
     }
 
     /// `start`, `end` and `isAllDay`, which only make sense together.
@@ -132,11 +150,14 @@ impl Times {
     }
 }
 
-/// The local time of an instant. Of a series it stays as written: in a gap only the first instance is moved.
-fn local(wall: &Wall, instant: i64, written: Option<DateTime>) -> DateTime {
-    match written {
-        Some(at) if wall.zone.to_instant(at) == instant => at,
-        _ => wall.zone.to_civil(instant),
+/// The start of a series stays as it is written: in a gap only the first instance is moved.
+fn local(wall: &Wall, written: &When, told: DateTime) -> DateTime {
+    let at = written.civil();
+    let same = wall.zone.to_instant(at) == wall.zone.to_instant(told);
+    if same && !matches!(written, When::Utc(_)) {
+        at
+    } else {
+        told
     }
 }
 
@@ -198,6 +219,12 @@ fn end_of(
     from: &When,
 ) -> (i64, Option<When>) {
     if let Some(Ok(end)) = event.property("DTEND").map(When::of) {
+        // Of another kind than the start: meant where that is.
+        let end = match end {
+            When::Floating(at) => from.with_civil(at),
+            When::Date(day) => from.with_civil(day.to_datetime(Time::midnight())),
+            end => end,
+        };
         return (instant_of(&end, zones, home), Some(end));
     }
     let Some(Ok(length)) = event.property("DURATION").map(Duration::of) else {
@@ -328,6 +355,18 @@ fn say(at: i64, wall: &Wall, kept: &str, recurs: bool) -> (When, Wall) {
         }
     };
     (when, wall)
+}
+
+/// The zone that a series repeats in.
+pub fn series_wall(master: &Value) -> Wall {
+    let names = [
+        "recurrence.range.recurrenceTimeZone",
+        "originalStartTimeZone",
+    ];
+    let named = names
+        .iter()
+        .find_map(|name| Wall::named(wire::text(master, name)));
+    named.unwrap_or_else(Wall::utc)
 }
 
 /// The original day of an exception, by its id or by its original start.

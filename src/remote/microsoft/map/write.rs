@@ -6,8 +6,9 @@ use jiff::civil::{Date, Time};
 use serde_json::{Value, json};
 
 use super::super::recurrence::{Recurrence, Start};
-use super::super::wire::Doc;
+use super::super::wire::{self, Doc};
 use super::super::zone::Wall;
+use super::diff::diff;
 use super::time::{Times, instant_of};
 use super::{body, extra, losses, people, words};
 use crate::ical::object::{Kind, Object};
@@ -16,7 +17,7 @@ use crate::ical::tree::{Component, Limits, Tree};
 use crate::ical::value::When;
 use crate::ical::zone::{Zone, Zones};
 use crate::model::bridge::GuestPolicy;
-use crate::remote::{Loss, Place, Put, Refusal};
+use crate::remote::{ASKS_CONFERENCE, Loss, Place, Put, Refusal};
 
 /// What has to be there.
 #[derive(Debug)]
@@ -66,6 +67,7 @@ pub fn wanted(place: &Place, put: &Put<'_>) -> Result<Wanted, Refusal> {
         zones: Zones::of(&tree),
         home: Wall::named(&place.zone).unwrap_or_else(Wall::utc),
         guests: put.guests,
+        teams: has_teams(place),
         losses: Vec::new(),
     };
     let rule = only_rule(master)?;
@@ -95,6 +97,15 @@ pub fn wanted(place: &Place, put: &Put<'_>) -> Result<Wanted, Refusal> {
         series,
         losses,
     })
+}
+
+/// As Graph calls it.
+const TEAMS: &str = "teamsForBusiness";
+
+/// What the listing of calendars found out.
+fn has_teams(place: &Place) -> bool {
+    let extra: Value = serde_json::from_str(&place.extra).unwrap_or(Value::Null);
+    wire::texts(&extra, "online").any(|provider| provider == TEAMS)
 }
 
 fn into_doc(value: Value) -> Doc {
@@ -137,6 +148,8 @@ struct Writer<'t> {
     zones: Zones<'t>,
     home: Wall,
     guests: GuestPolicy,
+    /// The calendar can make Teams meetings.
+    teams: bool,
     losses: Vec<Loss>,
 }
 
@@ -166,6 +179,9 @@ impl Writer<'_> {
         if let Some(minutes) = minutes {
             doc.insert("reminderMinutesBeforeStart".into(), json!(minutes));
         }
+        if rid.is_none() {
+            self.conference(event, &mut doc, &mut lost);
+        }
         if self.guests == GuestPolicy::Send {
             let attendees = people::attendees(event);
             if attendees.len() > people::MOST {
@@ -184,6 +200,22 @@ impl Writer<'_> {
                 what,
             }));
         Ok(doc)
+    }
+
+    /// A meeting that is asked for. One that is there cannot be turned off again.
+    fn conference(&self, event: Component<'_>, doc: &mut Doc, lost: &mut Lost) {
+        let asked = text_of(event, ASKS_CONFERENCE).trim().to_ascii_uppercase();
+        match asked.as_str() {
+            "" => {}
+            "AUTO" | "TEAMS" if self.teams => {
+                doc.insert("isOnlineMeeting".into(), json!(true));
+                doc.insert("onlineMeetingProvider".into(), json!(TEAMS));
+            }
+            _ => lost.push((
+                "CONFERENCE".into(),
+                "this calendar makes no such meeting: Teams needs a work or school account".into(),
+            )),
+        }
     }
 
     fn series(
@@ -216,8 +248,14 @@ impl Writer<'_> {
         for property in master.properties_named("EXDATE") {
             for when in When::list(property).unwrap_or_default() {
                 let date = self.date(&when, &series);
-                if series.has(date) {
+                if series.has(date) && self.names_instance(&when, date, &series) {
                     series.instances.insert(date, Wish::Cancelled);
+                } else {
+                    self.lose(
+                        None,
+                        "EXDATE",
+                        "dates that the series does not have are not kept there",
+                    );
                 }
             }
         }
@@ -229,12 +267,12 @@ impl Writer<'_> {
             }
             let date = self.date(&over.recurrence_id, &series);
             let rid = over.recurrence_id.to_string();
+            if !self.names_instance(&over.recurrence_id, date, &series) {
+                let what = "it names no instance of the series: there it is the one of that day";
+                self.lose(Some(&rid), "RECURRENCE-ID", what);
+            }
             if is_cancelled(over.component) {
-                self.losses.push(Loss {
-                    rid: Some(rid),
-                    property: "STATUS".into(),
-                    what: "a cancelled date is left out there".into(),
-                });
+                self.lose(Some(&rid), "STATUS", "a cancelled date is left out there");
                 if series.has(date) {
                     series.instances.insert(date, Wish::Cancelled);
                 }
@@ -242,9 +280,34 @@ impl Writer<'_> {
             }
             let times = Times::of(over.component, &self.zones, &self.home, false)?;
             let body = self.event(over.component, &times, Some(&rid))?;
+            if series.has(date) && diff(&body, &Value::Object(series.plain(doc, date))).is_empty() {
+                let what = "an instance that is as the series says is not kept apart there";
+                self.lose(Some(&rid), "RECURRENCE-ID", what);
+                continue;
+            }
             series.instances.insert(date, Wish::Own(body));
         }
         Ok(series)
+    }
+
+    fn lose(&mut self, rid: Option<&str>, property: &str, what: &str) {
+        self.losses.push(Loss {
+            rid: rid.map(str::to_owned),
+            property: property.into(),
+            what: what.into(),
+        });
+    }
+
+    /// Is it the very start of the day's instance? A DATE names the day's whatever its time.
+    fn names_instance(&self, when: &When, date: Date, series: &Series) -> bool {
+        if when.is_date() || series.times.all_day {
+            return true;
+        }
+        let local = date.to_datetime(series.times.start.time());
+        match when {
+            When::Floating(at) => *at == local,
+            _ => instant_of(when, &self.zones, &self.home) == series.wall.zone.to_instant(local),
+        }
     }
 
     /// The local day, in the series' zone, of the instance that a time names.
@@ -303,6 +366,12 @@ fn texts(event: Component<'_>, doc: &mut Doc, lost: &mut Lost) {
     if title.contains('\n') {
         lost.push(("SUMMARY".into(), "a title is one line there".into()));
     }
+    if title != text_of(event, "SUMMARY").replace("\r\n", "\n").trim_end() {
+        lost.push((
+            "SUMMARY".into(),
+            "blanks in front of it are not kept there".into(),
+        ));
+    }
     let one_line: Vec<&str> = title.lines().map(str::trim).collect();
     doc.insert("subject".into(), json!(one_line.join(" ")));
     let text = text_of(event, "DESCRIPTION");
@@ -320,8 +389,14 @@ fn texts(event: Component<'_>, doc: &mut Doc, lost: &mut Lost) {
 }
 
 fn location(event: Component<'_>, doc: &mut Doc, lost: &mut Lost) {
-    let name = text_of(event, "LOCATION");
-    let name = body::normal(&name).trim().to_owned();
+    let text = text_of(event, "LOCATION");
+    let name = body::normal(&text).trim().to_owned();
+    if name != text.replace("\r\n", "\n").trim_end() {
+        lost.push((
+            "LOCATION".into(),
+            "blanks around its lines are not kept there".into(),
+        ));
+    }
     let mut location = json!({ "displayName": name });
     if let Some(geo) = event.property("GEO") {
         let value = geo.value();
@@ -330,6 +405,9 @@ fn location(event: Component<'_>, doc: &mut Doc, lost: &mut Lost) {
         match parts.and_then(|(lat, lon)| Some((number(lat)?, number(lon)?))) {
             Some((latitude, longitude)) => {
                 location["coordinates"] = json!({"latitude": latitude, "longitude": longitude});
+                if format!("{latitude};{longitude}") != value.trim() {
+                    lost.push(("GEO".into(), "its numbers are written anew".into()));
+                }
             }
             None => lost.push(("GEO".into(), "it cannot be read".into())),
         }
@@ -384,10 +462,8 @@ fn show_as(event: Component<'_>, lost: &mut Lost) -> &'static str {
         .eq_ignore_ascii_case("TRANSPARENT");
     let status = text_of(event, "STATUS").trim().to_ascii_uppercase();
     if status == "CANCELLED" {
-        lost.push((
-            "STATUS".into(),
-            "a cancelled event is shown as free there".into(),
-        ));
+        let what = "a cancelled event is shown as free there";
+        lost.extend(["STATUS", "TRANSP"].map(|name| (name.to_owned(), what.to_owned())));
         return "free";
     }
     let tentative = status == "TENTATIVE";

@@ -176,6 +176,8 @@ fn facts_20_each_refusal() {
         ("FREQ=MONTHLY;BYMONTHDAY=2;BYSETPOS=1", "no weekdays"),
         ("FREQ=WEEKLY;BYDAY=TU", "its own rule"),
         ("FREQ=DAILY;UNTIL=20260301T000000Z", "ends before"),
+        ("FREQ=DAILY;COUNT=1000", "999 times"),
+        ("FREQ=DAILY;INTERVAL=1000", "999 times"),
     ];
     let zone = wall("Europe/Berlin");
     for (rule, words) in table {
