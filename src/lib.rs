@@ -5,7 +5,7 @@
 //! |---|---|
 //! | 6 | `main`, [`cli`]: wiring and commands |
 //! | 5 | [`server`]: listener, router, guard, discovery, health |
-//! | 4 | [`dav`] CalDAV · [`feeds`] secret addresses and free/busy · [`api`] JSON |
+//! | 4 | [`dav`] CalDAV · [`feeds`] secret addresses and free/busy · [`api`] JSON · [`web`] pages · [`jobs`] work in the background |
 //! | 3 | [`objects`] the one door for writes < [`sync`] bridges < [`app`] use cases · [`auth`] who is asking |
 //! | 2 | [`store`] SQLite and PostgreSQL behind one SQL text · [`remote`] providers of remote calendars |
 //! | 1 | [`model`] nouns, rights, errors, addresses · [`config`] · [`clock`] · [`seal`] · [`wire`] bodies of requests and answers · [`metrics`] |
@@ -20,6 +20,7 @@ pub mod config;
 pub mod dav;
 pub mod feeds;
 pub mod ical;
+pub mod jobs;
 pub mod metrics;
 pub mod model;
 pub mod objects;

@@ -32,6 +32,41 @@ const TABLE: &[(Kind, &str, &str)] = &[
         "Runs of the upkeep in the background, by outcome.",
     ),
     (
+        Kind::Counter,
+        "kalends_sync_runs_total",
+        "Runs of links, by provider and outcome: done, failed, asked (waits for its owner's yes), broken.",
+    ),
+    (
+        Kind::Counter,
+        "kalends_sync_changes_total",
+        "Events that runs created, updated or deleted, by provider and side.",
+    ),
+    (
+        Kind::Gauge,
+        "kalends_sync_queue",
+        "Events that wait to be brought across, and those that are parked.",
+    ),
+    (
+        Kind::Gauge,
+        "kalends_sync_lag_seconds",
+        "For how long the link has been due that has been due longest.",
+    ),
+    (
+        Kind::Gauge,
+        "kalends_connections_at_providers",
+        "Accounts at providers, by whether they work.",
+    ),
+    (
+        Kind::Counter,
+        "kalends_hooks_total",
+        "Webhooks that came in, by provider and outcome: taken, unknown, forged.",
+    ),
+    (
+        Kind::Counter,
+        "kalends_watches_total",
+        "Webhooks that providers were asked for: made, renewed, stopped, failed.",
+    ),
+    (
         Kind::Gauge,
         "kalends_build_info",
         "Always 1; the version is a label.",

@@ -77,6 +77,7 @@ create table link (
   next_sync            bigint not null default 0,                -- when it runs next, for whatever reason
   poll_at              bigint not null default 0,                -- when theirs are asked for next
   nudged               bigint not null default 0,                -- 1: something was changed here
+  watch_at             bigint not null default 0,                -- when its webhook is to be made or renewed
   poked                bigint,
   approved             bigint not null default 0, -- 1: the owner said yes to what the breaker asked
   created              bigint not null

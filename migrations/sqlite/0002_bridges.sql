@@ -77,6 +77,7 @@ create table link (
   next_sync            integer not null default 0,                -- when it runs next, for whatever reason
   poll_at              integer not null default 0,                -- when theirs are asked for next
   nudged               integer not null default 0,                -- 1: something was changed here
+  watch_at             integer not null default 0,                -- when its webhook is to be made or renewed
   poked                integer,
   approved             integer not null default 0, -- 1: the owner said yes to what the breaker asked
   created              integer not null

@@ -5,14 +5,13 @@ use axum::body::Body;
 use axum::extract::{FromRequest, Path, Query, State};
 use axum::http::{HeaderValue, Request, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use secrecy::ExposeSecret;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::problem::Problem;
 use super::request::{self, Reply, Signed};
 use crate::app::App;
-use crate::app::connections::{self, Begun, Line, Mirrors, Shown, TIME};
+use crate::app::connections::{self, Begun, Line, Mirrors, Shown};
 use crate::app::sessions::times::print_instant;
 use crate::model::access::Scopes;
 use crate::model::bridge::RemoteCalendar;
@@ -191,27 +190,11 @@ fn authorize(app: &App, begun: &Begun) -> Response {
     });
     let mut reply = (StatusCode::ACCEPTED, body).into_response();
     let headers = reply.headers_mut();
-    if let Ok(cookie) = HeaderValue::try_from(set_cookie(app, begun)) {
+    if let Ok(cookie) = HeaderValue::try_from(connections::set_cookie(app, begun)) {
         headers.insert(header::SET_COOKIE, cookie);
     }
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     reply
-}
-
-/// The cookie of a walk through the browser (`Set-Cookie`), for every door that begins one: it comes back to the redirect
-/// address only, also when the provider's page leads there.
-pub fn set_cookie(app: &App, begun: &Begun) -> String {
-    let (name, value) = &begun.cookie;
-    let secure = if app.url("").starts_with("https:") {
-        "; Secure"
-    } else {
-        ""
-    };
-    format!(
-        "{name}={}; Path={}/oauth/; Max-Age={TIME}; HttpOnly; SameSite=Lax{secure}",
-        value.expose_secret(),
-        app.prefix()
-    )
 }
 
 /// List one's connections.

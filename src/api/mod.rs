@@ -10,6 +10,8 @@ pub mod connections;
 mod devices;
 mod feeds;
 mod freebusy;
+mod hooks;
+mod links;
 mod me;
 mod openapi;
 pub mod problem;
@@ -66,6 +68,19 @@ routes! {
     delete "/api/v1/connections/{id}" => connections::remove,
     post "/api/v1/connections/{id}" ["reconnect", "test", "refresh"] => connections::act,
     get "/api/v1/connections/{id}/calendars" => connections::calendars,
+    get "/api/v1/links" => links::list,
+    post "/api/v1/links" => links::create,
+    get "/api/v1/links/{id}" => links::get,
+    patch "/api/v1/links/{id}" => links::patch,
+    delete "/api/v1/links/{id}" => links::delete,
+    post "/api/v1/links/{id}" ["sync", "approve"] => links::act,
+    get "/api/v1/links/{id}/runs" => links::runs,
+    get "/api/v1/links/{id}/queue" => links::queue,
+    post "/api/v1/links/{id}/queue/{uid}" ["retry"] => links::act_on_queue,
+    get "/api/v1/links/{id}/conflicts" => links::conflicts,
+    get "/api/v1/links/{id}/losses" => links::losses,
+    post "/api/v1/runs/{id}" ["undo"] => links::act_on_run,
+    get "/api/v1/stats" => links::stats,
     get "/api/v1/openapi.json" => openapi::get,
 }
 
@@ -79,13 +94,15 @@ pub fn verb(segment: &str) -> Result<(i64, &str), Error> {
     Ok((id, verb))
 }
 
-/// The API, and the address that providers send browsers back to.
+/// The API, the address that providers send browsers back to, and those that they call.
 pub fn routes(app: App) -> Router {
     table()
         .route(
             "/oauth/{provider}/callback",
             axum::routing::get(callback::get),
         )
+        .route("/hooks/google", axum::routing::post(hooks::google))
+        .route("/hooks/microsoft", axum::routing::post(hooks::microsoft))
         .fallback(|| async { Problem::from(Error::NotFound).into_response() })
         .method_not_allowed_fallback(|| async {
             Problem::from(Error::MethodNotAllowed).into_response()

@@ -6,7 +6,7 @@ use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::{OpenApi as Document, Server};
 use utoipa::{Modify, OpenApi};
 
-use super::{calendars, connections, devices, feeds, freebusy, me, sessions};
+use super::{calendars, connections, devices, feeds, freebusy, links, me, sessions};
 use crate::app::App;
 
 #[derive(OpenApi)]
@@ -18,7 +18,9 @@ use crate::app::App;
         feeds::list, feeds::create, feeds::revoke, devices::list, devices::create, devices::profile, devices::revoke,
         freebusy::get, freebusy::availability, connections::list, connections::create, connections::get,
         connections::patch, connections::remove, connections::calendars, connections::reconnect, connections::test,
-        connections::refresh, get
+        connections::refresh, links::list, links::create, links::get, links::patch, links::delete, links::sync,
+        links::approve, links::runs, links::undo, links::queue, links::retry, links::conflicts, links::losses,
+        links::stats, get
     ),
     security(("basic" = []), ("bearer" = [])),
     modifiers(&Credentials)

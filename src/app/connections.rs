@@ -1,7 +1,7 @@
 //! Connections: accounts at providers that somebody's calendars are linked to (PRODUCT §7). Made, looked at, tried,
 //! connected again, taken away. What is done at the provider is [`crate::sync::connect`].
 
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 
 pub use crate::sync::Mirrors;
 pub use crate::sync::connect::direct::Typed;
@@ -208,6 +208,22 @@ pub async fn begin_again(app: &App, who: &Who, id: ConnectionId, return_to: &str
     let known = find(app, who, id).await?;
     let bridge = app.bridge().await?;
     connect::flow::begin(bridge, who.id, &known.provider, Some(&known), return_to).await
+}
+
+/// The cookie of a walk through the browser (`Set-Cookie`), for every door that begins one: it comes back to the redirect
+/// address only, also when the provider's page leads there.
+pub fn set_cookie(app: &App, begun: &Begun) -> String {
+    let (name, value) = &begun.cookie;
+    let secure = if app.url("").starts_with("https:") {
+        "; Secure"
+    } else {
+        ""
+    };
+    format!(
+        "{name}={}; Path={}/oauth/; Max-Age={TIME}; HttpOnly; SameSite=Lax{secure}",
+        value.expose_secret(),
+        app.prefix()
+    )
 }
 
 /// Finishes a walk: what came back to `/oauth/{provider}/callback`. Who it is for, `state` knows.

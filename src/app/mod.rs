@@ -1,12 +1,15 @@
 //! Use cases: what a front door or a command asks for, and the one value that they all share.
 
+pub mod bridges;
 pub mod calendars;
 pub mod connections;
 pub mod doctor;
 pub mod export;
 pub mod feeds;
 pub mod freebusy;
+pub mod hooks;
 pub mod import;
+pub mod links;
 pub mod profile;
 pub mod sessions;
 #[cfg(test)]

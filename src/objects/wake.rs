@@ -72,6 +72,11 @@ impl Wake {
         self.0.bell.notify_one();
     }
 
+    /// There is something to do that is in the database already: a link was made, a webhook came in.
+    pub fn ring(&self) {
+        self.0.bell.notify_one();
+    }
+
     /// What was changed since it was asked last.
     pub fn take(&self) -> Vec<Nudge> {
         let mut changed = self

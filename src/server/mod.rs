@@ -72,7 +72,7 @@ impl Door {
         match rest.split('/').next().unwrap_or_default() {
             "dav" => Door::Dav,
             "feeds" | "freebusy" => Door::Feeds,
-            "api" | "oauth" => Door::Api,
+            "api" | "oauth" | "hooks" => Door::Api,
             _ => Door::Other,
         }
     }
@@ -313,6 +313,7 @@ pub async fn run(server: Arc<Server>, listeners: Vec<TcpListener>, stop: impl Fu
             stopped.clone(),
         ));
     }
+    tasks.spawn(crate::jobs::run(server.app.clone(), stopped.clone()));
     tasks.spawn(upkeep::run(server.clone(), stopped));
     stop.await;
     tracing::info!("stopping");

@@ -65,7 +65,7 @@ pub(super) const TABLES: &[Table] = tables![
     "link", numbered: id Int, calendar_id Int, remote_calendar_id Int, connection_id Int, direction Text, privacy
         Text, title_template Text, description_template Text, auto_create Int, auto_update Int, conflict Text, guests
         Text, poll_interval Int, state Text, reason Text, cursor Bytes, page Bytes, listing Int, listing_no Int,
-        local_seq Int, last_sync Int, next_sync Int, poll_at Int, nudged Int,
+        local_seq Int, last_sync Int, next_sync Int, poll_at Int, nudged Int, watch_at Int,
         poked Int, approved Int, created Int;
     "unit": link_id Int, uid Text, name Text, remote_id Text, generation Int, ours_etag Text, base_ours Bytes,
         base_theirs Bytes, theirs_hash Text, losses Text, wanted Int, held Int, dirty Int, attempts Int, retry_at Int,

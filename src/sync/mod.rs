@@ -16,6 +16,7 @@ pub mod credentials;
 mod decide;
 mod end;
 mod here;
+mod lists;
 mod ours;
 pub mod outgoing;
 pub mod outside;
@@ -29,6 +30,7 @@ mod texts;
 mod theirs;
 mod there;
 mod undo;
+pub mod watch;
 mod work;
 
 use std::collections::HashMap;
@@ -36,10 +38,11 @@ use std::sync::Arc;
 
 pub use decide::Planned;
 pub use end::{Mirrors, end_link};
+pub use lists::tend_lists;
 pub use run::{Counts, Report};
 pub use status::{Status, approve, retry, status};
 pub use undo::undo;
-pub use work::{Worked, dry_run, linked, nudge, sync_link, work};
+pub use work::{Found, Leased, Worked, abandon, claim, dry_run, linked, nudge, sync_link, work};
 
 use crate::clock::{Clock, Dice};
 use crate::model::bridge::Connection;

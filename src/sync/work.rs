@@ -5,12 +5,90 @@ use super::decide::{self, Planned, decide};
 use super::run::{Counts, LEASE, Report, Run, Stop};
 use super::{Bridge, Cause, backoff, credentials, end, ours, settle, theirs};
 use crate::model::bridge::{Connection, Health, Link, LinkState};
-use crate::model::{Error, LinkId, Result, RunId};
+use crate::model::{ConnectionId, Error, LinkId, Result, RunId};
 use crate::objects::Nudge;
 use crate::remote::Fault;
 use crate::store::Tx;
 use crate::store::bridges::links::Finish;
 use crate::store::bridges::{Progress, connections, links, runs, units};
+
+/// A connection that has links to run, leased to us.
+pub struct Leased {
+    pub connection: Connection,
+    pub fence: i64,
+    due: Vec<(Link, Progress)>,
+}
+
+/// What [`claim`] found.
+pub enum Found {
+    Leased(Box<Leased>),
+    /// Nothing is due before this time; none: nothing ever, as things are.
+    Idle(Option<i64>),
+}
+
+/// Leases the connection that has been due longest.
+///
+/// # Errors
+/// Trouble with the database.
+pub async fn claim(bridge: &Bridge) -> Result<Found> {
+    let now = bridge.clock.now();
+    let next = bridge
+        .store
+        .peek(|tx| Box::pin(connections::next_due(tx)))
+        .await?;
+    if next.is_none_or(|at| at > now) {
+        return Ok(Found::Idle(next));
+    }
+    let claimed = bridge
+        .store
+        .write(move |tx| Box::pin(lease_due(tx, now)))
+        .await?;
+    Ok(match claimed {
+        Some(leased) => Found::Leased(Box::new(leased)),
+        None => Found::Idle(next.map(|at| at.max(now + 1))),
+    })
+}
+
+impl Leased {
+    /// Runs the links that were due, and gives the lease back.
+    ///
+    /// # Errors
+    /// Trouble with the database: the lease ends by itself.
+    pub async fn run(self, bridge: &Bridge) -> Result<Vec<Report>> {
+        let now = bridge.clock.now();
+        let Leased {
+            connection,
+            fence,
+            due,
+        } = self;
+        let mut reports = Vec::with_capacity(due.len());
+        for (link, progress) in due {
+            let cause = match (link.poked, progress.poll_at <= now) {
+                (Some(_), _) => Cause::Webhook,
+                (None, true) => Cause::Poll,
+                (None, false) => Cause::Local,
+            };
+            let done = run_link(bridge, &connection, fence, link, cause).await?;
+            reports.push(done.report);
+            if done.ends_connection {
+                break;
+            }
+        }
+        release(bridge, &connection, fence).await?;
+        Ok(reports)
+    }
+}
+
+/// Gives back the lease of a run that was broken off.
+///
+/// # Errors
+/// Trouble with the database.
+pub async fn abandon(bridge: &Bridge, connection: ConnectionId, fence: i64) -> Result<()> {
+    bridge
+        .store
+        .write(move |tx| Box::pin(connections::release(tx, connection, fence)))
+        .await
+}
 
 /// What [`work`] found to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,47 +100,21 @@ pub struct Worked {
 }
 
 /// Works on the connection that has been due longest.
+///
+/// # Errors
+/// Trouble with the database.
 pub async fn work(bridge: &Bridge) -> Result<Worked> {
-    let now = bridge.clock.now();
-    let claimed = bridge
-        .store
-        .write(move |tx| Box::pin(claim(tx, now)))
-        .await?;
-    let Some((connection, fence, due)) = claimed else {
-        let next = bridge
-            .store
-            .peek(|tx| Box::pin(connections::next_due(tx)))
-            .await?;
-        return Ok(Worked {
-            worked: false,
-            next,
-        });
-    };
-    for (link, progress) in due {
-        let cause = match (link.poked, progress.poll_at <= now) {
-            (Some(_), _) => Cause::Webhook,
-            (None, true) => Cause::Poll,
-            (None, false) => Cause::Local,
-        };
-        let report = run_link(bridge, &connection, fence, link, cause).await?;
-        if report.ends_connection {
-            break;
+    let (worked, next) = match claim(bridge).await? {
+        Found::Idle(next) => (false, next),
+        Found::Leased(leased) => {
+            leased.run(bridge).await?;
+            (true, None)
         }
-    }
-    let id = connection.id;
-    bridge
-        .store
-        .write(move |tx| Box::pin(connections::release(tx, id, fence)))
-        .await?;
-    Ok(Worked {
-        worked: true,
-        next: None,
-    })
+    };
+    Ok(Worked { worked, next })
 }
 
-type Claimed = Option<(Connection, i64, Vec<(Link, Progress)>)>;
-
-async fn claim(tx: &mut Tx<'_>, now: i64) -> Result<Claimed> {
+async fn lease_due(tx: &mut Tx<'_>, now: i64) -> Result<Option<Leased>> {
     let Some((connection, fence)) = connections::claim(tx, now, now + LEASE).await? else {
         return Ok(None);
     };
@@ -72,7 +124,11 @@ async fn claim(tx: &mut Tx<'_>, now: i64) -> Result<Claimed> {
         let progress = links::progress(tx, link.id).await?.unwrap_or_default();
         due.push((link, progress));
     }
-    Ok(Some((connection, fence, due)))
+    Ok(Some(Leased {
+        connection,
+        fence,
+        due,
+    }))
 }
 
 /// Runs one link now.

@@ -161,7 +161,7 @@ pub async fn regrant(
         .execute(statement, &args![id, sealed, scopes, label])
         .await?;
     tx.execute(
-        sql!("update link set next_sync = 0 where connection_id = $1"),
+        sql!("update link set next_sync = 0, poll_at = 0, watch_at = 0 where connection_id = $1"),
         &args![id],
     )
     .await?;
@@ -410,4 +410,64 @@ pub async fn secrets(
         ))
     })
     .await
+}
+
+/// Connections that work and whose calendars were listed before `before`, or never.
+pub async fn unlisted(tx: &mut Tx<'_>, before: i64, limit: i64) -> Result<Vec<Connection>> {
+    let statement = sql!(
+        "select ",
+        columns!(),
+        " from connection c where c.health = 'ok' and coalesce(c.listed, 0) < $1 order by c.listed, c.id limit $2"
+    );
+    tx.all(statement, &args![before, limit], connection).await
+}
+
+/// Who gets `true` lists its calendars now, and nobody else does.
+pub async fn claim_listing(
+    tx: &mut Tx<'_>,
+    id: ConnectionId,
+    before: i64,
+    now: i64,
+) -> Result<bool> {
+    let statement =
+        sql!("update connection set listed = $3 where id = $1 and coalesce(listed, 0) < $2");
+    Ok(tx.execute(statement, &args![id, before, now]).await? > 0)
+}
+
+/// How many connections are not well, how many events wait and how many are parked, of everybody.
+pub async fn totals(tx: &mut Tx<'_>) -> Result<Totals> {
+    let connections =
+        sql!("select count(*), count(case when health <> 'ok' then 1 end) from connection");
+    let units = sql!(
+        "select count(case when dirty > 0 and parked = '' then 1 end), count(case when parked <> '' then 1 end)
+           from unit where dirty > 0 or parked <> ''"
+    );
+    let pair = |row: &Row<'_>| Ok((row.int(0)?, row.int(1)?));
+    let (connections, troubled) = tx.one(connections, &[], pair).await?.unwrap_or_default();
+    let (waiting, parked) = tx.one(units, &[], pair).await?.unwrap_or_default();
+    Ok(Totals {
+        connections,
+        troubled,
+        waiting,
+        parked,
+    })
+}
+
+/// Numbers over everybody's bridges.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Totals {
+    pub connections: i64,
+    pub troubled: i64,
+    pub waiting: i64,
+    pub parked: i64,
+}
+
+/// When the link was due that has been due longest, not counting those that were poked a moment ago.
+pub async fn longest_due(tx: &mut Tx<'_>) -> Result<Option<i64>> {
+    let statement = sql!(
+        "select l.next_sync from link l join connection c on c.id = l.connection_id
+          where l.state in ('active', 'ending') and c.health = 'ok' and l.next_sync > 0
+          order by l.next_sync limit 1"
+    );
+    tx.one(statement, &[], |row| row.int(0)).await
 }

@@ -393,3 +393,31 @@ pub async fn remove(tx: &mut Tx<'_>, id: LinkId) -> Result<bool> {
         .await?
         > 0)
 }
+
+/// Links that run and whose webhook is to be made or renewed by `now`.
+pub async fn unwatched(tx: &mut Tx<'_>, now: i64, limit: i64) -> Result<Vec<Link>> {
+    let statement = sql!(
+        "select ",
+        columns!(),
+        " from link l join connection c on c.id = l.connection_id
+          where l.watch_at <= $1 and l.state in ('active', 'asking') and c.health = 'ok'
+          order by l.watch_at, l.id limit $2"
+    );
+    tx.all(statement, &args![now, limit], link).await
+}
+
+/// Who gets `true` looks after the webhook of this link, and nobody else does until `until`.
+pub async fn claim_watch(tx: &mut Tx<'_>, id: LinkId, now: i64, until: i64) -> Result<bool> {
+    let statement = sql!("update link set watch_at = $3 where id = $1 and watch_at <= $2");
+    Ok(tx.execute(statement, &args![id, now, until]).await? > 0)
+}
+
+/// When its webhook is to be looked after next.
+pub async fn set_watch_at(tx: &mut Tx<'_>, id: LinkId, at: i64) -> Result<()> {
+    tx.execute(
+        sql!("update link set watch_at = $2 where id = $1"),
+        &args![id, at],
+    )
+    .await
+    .map(drop)
+}

@@ -1,7 +1,7 @@
 //! What runs did: counts for people, and steps so that a run can be undone.
 
 use super::word;
-use crate::model::{LinkId, Result, RunId};
+use crate::model::{LinkId, PrincipalId, Result, RunId};
 use crate::store::sql::{Row, Tx, args, sql};
 
 /// One run of a link.
@@ -181,4 +181,19 @@ pub async fn undone(tx: &mut Tx<'_>, id: RunId, now: i64) -> Result<()> {
     )
     .await
     .map(drop)
+}
+
+/// How many runs of somebody's links began since `since`, and how many of them something stopped.
+pub async fn tally(tx: &mut Tx<'_>, owner: PrincipalId, since: i64) -> Result<(i64, i64)> {
+    let statement = sql!(
+        "select count(*), count(case when r.fault <> '' then 1 end)
+           from sync_run r join link l on l.id = r.link_id join connection c on c.id = l.connection_id
+          where c.principal_id = $1 and r.started >= $2"
+    );
+    let found = tx
+        .one(statement, &args![owner, since], |row| {
+            Ok((row.int(0)?, row.int(1)?))
+        })
+        .await?;
+    Ok(found.unwrap_or_default())
 }

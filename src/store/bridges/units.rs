@@ -507,3 +507,20 @@ pub async fn missing(
     found.there = tx.one(there, &values, count).await?.unwrap_or(0);
     Ok(found)
 }
+
+/// Events of which the other side does not hold everything: (UID, the ledger as JSON), from after `after`.
+pub async fn lossy(
+    tx: &mut Tx<'_>,
+    link: LinkId,
+    after: &str,
+    limit: i64,
+) -> Result<Vec<(String, String)>> {
+    let statement = sql!(
+        "select uid, losses from unit where link_id = $1 and losses <> '[]' and losses <> '' and uid > $2
+          order by uid limit $3"
+    );
+    tx.all(statement, &args![link, after, limit], |row| {
+        Ok((row.text(0)?.to_string(), row.text(1)?.to_string()))
+    })
+    .await
+}

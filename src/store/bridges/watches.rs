@@ -120,3 +120,31 @@ pub async fn remove(tx: &mut Tx<'_>, id: i64) -> Result<()> {
         .await
         .map(drop)
 }
+
+/// Keeps one that the provider has not answered for yet; those that the link has stay as they are.
+pub async fn announce(tx: &mut Tx<'_>, new: &StoredWatch) -> Result<()> {
+    let statement = sql!(
+        "insert into watch (connection_id, link_id, provider, watch_id, resource, secret_hash, expires)
+         values ($1, $2, $3, $4, $5, $6, $7) on conflict do nothing"
+    );
+    let values = args![
+        new.connection,
+        new.link,
+        &new.provider,
+        &new.watch_id,
+        &new.resource,
+        &new.secret_hash,
+        new.expires
+    ];
+    tx.execute(statement, &values).await.map(drop)
+}
+
+/// Forgets one that did not come to be, or got another id.
+pub async fn withdraw(tx: &mut Tx<'_>, provider: &str, watch_id: &str) -> Result<()> {
+    tx.execute(
+        sql!("delete from watch where provider = $1 and watch_id = $2"),
+        &args![provider, watch_id],
+    )
+    .await
+    .map(drop)
+}
