@@ -17,6 +17,8 @@ const CALENDARS: &str = "250";
 const EVENTS: &str = "1000";
 /// Calendars of one free/busy question.
 pub const BUSY_CALENDARS: usize = 50;
+/// Seconds of one free/busy question: 60 days.
+pub const BUSY_SECONDS: i64 = 60 * 86_400;
 
 type Call = Result<Request<Bytes>, Fault>;
 

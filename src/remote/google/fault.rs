@@ -91,10 +91,12 @@ impl Means {
                 "the Google Calendar API is not enabled for this application".into(),
             ),
             Means::Organizer => not_organizer().into(),
-            Means::Forbidden if asked == Asked::Writing => {
-                Refusal::new("forbidden", "this account may not change that at Google").into()
+            // A calendar that may not be listed is not there for us; an event that may not be read is not gone.
+            Means::Forbidden if asked == Asked::Listing => Fault::NotFound,
+            Means::Forbidden => {
+                Refusal::new("forbidden", "this account may not do that at Google").into()
             }
-            Means::Forbidden | Means::Gone => Fault::NotFound,
+            Means::Gone => Fault::NotFound,
             Means::Full => Fault::CursorGone,
             Means::Again => Fault::Transient("Google was busy with the same event".into()),
         }

@@ -77,7 +77,7 @@ const CAPS: Caps = Caps {
     watches: true,
     busy: true,
     mails_guests: false,
-    concurrency: 6,
+    concurrency: 4,
     least_interval: 60,
     interval: 900,
 };
@@ -348,7 +348,11 @@ async fn delete(account: &Account, place: &Place, items: &[Item]) -> Result<(), 
         let uid = wire::text(&doc, "iCalUID");
         let there = exceptions(account, place, &master.id, uid).await?;
         if there.iter().any(|item| !put::is_known(item, items)) {
-            return Err(Fault::Stale);
+            // … unless it is gone as a whole, which changed them, too
+            return match resource(account, place, &master.id).await? {
+                Some(there) if !is_cancelled(&there) => Err(Fault::Stale),
+                _ => Ok(()),
+            };
         }
     }
     delete_one(account, place, master).await
@@ -366,6 +370,8 @@ async fn delete_one(account: &Account, place: &Place, item: &Item) -> Result<(),
     }
 }
 
+/// Asked in pieces that Google answers: so many calendars, so many days (FACTS §2.5). A calendar that is unknown in one
+/// piece is unknown.
 async fn busy(
     account: &Account,
     calendars: &[String],
@@ -373,10 +379,23 @@ async fn busy(
 ) -> Result<Vec<(String, Result<Vec<Busy>, Fault>)>, Fault> {
     let mut all = Vec::with_capacity(calendars.len());
     for some in calendars.chunks(calls::BUSY_CALENDARS) {
-        let request = calls::free_busy(account, some, range)?;
-        let response = read(account, request, Asked::Reading).await?;
-        let body = answers::object(&response)?;
-        all.extend(some.iter().map(|id| (id.clone(), answers::busy(&body, id))));
+        let mut known: Vec<Result<Vec<Busy>, Fault>> = vec![Ok(Vec::new()); some.len()];
+        let mut from = range.0;
+        while from < range.1 {
+            let to = range.1.min(from.saturating_add(calls::BUSY_SECONDS));
+            let request = calls::free_busy(account, some, (from, to))?;
+            let response = read(account, request, Asked::Reading).await?;
+            let body = answers::object(&response)?;
+            for (known, id) in known.iter_mut().zip(some) {
+                match (known.as_mut(), answers::busy(&body, id)) {
+                    (Ok(blocks), Ok(more)) => blocks.extend(more),
+                    (Ok(_), Err(fault)) => *known = Err(fault),
+                    (Err(_), _) => {}
+                }
+            }
+            from = to;
+        }
+        all.extend(some.iter().cloned().zip(known));
     }
     Ok(all)
 }

@@ -106,13 +106,12 @@ pub fn print(doc: &Json, out: &mut String) {
 /// Conferences and attachments of ours that are not there.
 pub fn survey(event: Component<'_>, doc: &Json, ledger: &mut Ledger) {
     let there = entries(doc);
-    for property in event.properties_named("CONFERENCE") {
-        let value = property.value();
-        if !there.iter().any(|(uri, ..)| *uri == value.trim()) {
-            ledger.add(
-                "CONFERENCE",
-                "Google holds conferences of its own services only",
-            );
+    for name in ["CONFERENCE", "X-GOOGLE-CONFERENCE"] {
+        for property in event.properties_named(name) {
+            let value = property.value();
+            if !there.iter().any(|(uri, ..)| *uri == value.trim()) {
+                ledger.add(name, "Google holds conferences of its own services only");
+            }
         }
     }
     for property in event.properties_named("ATTACH") {

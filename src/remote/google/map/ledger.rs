@@ -38,7 +38,6 @@ const HELD: &[&str] = &[
 
 /// Text properties, whose parameters have no place there.
 const TEXTS: &[&str] = &["SUMMARY", "DESCRIPTION", "LOCATION"];
-const TEXT_PARAMETERS: &[&str] = &["LANGUAGE", "ALTREP"];
 
 /// In words, for those that people ask about; the others share one sentence.
 const WORDS: &[(&str, &str)] = &[
@@ -81,12 +80,10 @@ impl Ledger {
             if !HELD.contains(&name.as_str()) {
                 let words = WORDS.iter().find(|(held, _)| *held == name);
                 self.add(&name, words.map_or(OTHERS, |(_, words)| words));
-            } else if TEXTS.contains(&name.as_str()) {
-                for param in TEXT_PARAMETERS {
-                    if property.param(param).is_some() {
-                        self.add(&name, format!("Google does not keep its {param}"));
-                    }
-                }
+            } else if TEXTS.contains(&name.as_str())
+                && property.params().any(|param| !param.is("VALUE"))
+            {
+                self.add(&name, "Google does not keep its parameters");
             }
         }
         for child in event.children() {

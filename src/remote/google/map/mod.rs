@@ -170,4 +170,4 @@ fn plain(text: &str) -> String {
 }
 
 #[cfg(test)]
-mod tests;
+pub mod tests;

@@ -233,7 +233,7 @@ impl Reader<'_> {
                 .ok_or_else(no_start)?,
         };
         let end = match (event.property("DTEND"), event.property("DURATION")) {
-            (Some(property), _) => self.end(&start, &when(property)?)?,
+            (Some(property), _) => self.end(&start, &when(property)?, series)?,
             (None, Some(property)) => match Duration::of(property) {
                 Ok(length) if !length.negative => lasting(&start, &length),
                 _ => least(&start),
@@ -254,7 +254,7 @@ impl Reader<'_> {
     }
 
     /// DTEND, in the form of DTSTART.
-    fn end(&mut self, start: &Time, end: &When) -> Result<Time, Refusal> {
+    fn end(&mut self, start: &Time, end: &When, series: bool) -> Result<Time, Refusal> {
         Ok(match (start, end) {
             (Time::Day(_), end) => Time::Day(end.date()),
             (Time::At { zone, .. }, When::Date(day)) => Time::At {
@@ -263,7 +263,7 @@ impl Reader<'_> {
                     .to_instant(day.at(0, 0, 0, 0)),
                 zone: zone.clone(),
             },
-            (_, end) => self.time(end, false)?,
+            (_, end) => self.time(end, series)?,
         })
     }
 
@@ -295,7 +295,15 @@ impl Reader<'_> {
             )
         };
         match self.names.meaning(tzid, near, series) {
-            Meaning::Iana(zone, name) => Ok((zone, name)),
+            Meaning::Iana(zone, name, exact) => {
+                if !exact {
+                    self.ledger.add(
+                        "DTSTART",
+                        "the rules of its own time zone differ from the well-known one's, which it has there",
+                    );
+                }
+                Ok((zone, name))
+            }
             _ if series => Err(refused()),
             Meaning::Offsets(zone) => {
                 self.ledger.add(

@@ -18,6 +18,10 @@ const PRODID: &str = "-//Kalends//Kalends//EN";
 /// Kinds of events that are no appointments (FACTS §2.3).
 const NOTHING: &[&str] = &["workingLocation", "birthday"];
 
+const DAY: i64 = 86_400;
+/// How far beyond its last use a VTIMEZONE goes: readers, ours too, ask whether it agrees with tzdata for a while.
+const COVERED: i64 = 400 * DAY;
+
 /// # Errors
 /// `time-zone` for a series in a zone that nobody knows; `invalid` for an event without times.
 pub fn read(place: &Place, account: &str, items: &[Item]) -> Result<Read, Refusal> {
@@ -218,8 +222,7 @@ impl Printer<'_> {
         if let When::Zoned { at, tzid } = when {
             let near = crate::ical::rrule::civil::seconds(*at);
             let span = self.zones.entry(tzid.clone()).or_insert((near, near));
-            // a day more on both sides: these are local seconds
-            *span = (span.0.min(near - 86_400), span.1.max(near + 86_400));
+            *span = (span.0.min(near - DAY), span.1.max(near + COVERED));
         }
     }
 

@@ -9,14 +9,16 @@ use crate::remote::google::wire::zone_name;
 
 /// For how long a series' zone has to agree: three years tell any two rules apart.
 const COMPARED: i64 = 3 * 366 * DAY;
+/// How far ahead a difference is still worth a line in the ledger.
+const LATER: i64 = 30 * 366 * DAY;
 const DAY: i64 = 86_400;
 const HOUR: i64 = 3_600;
 
 /// What a TZID means for Google.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Meaning {
-    /// An IANA name, and the zone.
-    Iana(Zone, String),
+    /// The zone, the IANA name that stands for it, and whether the two agree for as long as anybody can say.
+    Iana(Zone, String, bool),
     /// Offsets that no zone has.
     Offsets(Zone),
     Unknown,
@@ -53,28 +55,41 @@ impl<'t> Names<'t> {
         self.zones.resolve(tzid, Some((local - DAY, local + DAY)))
     }
 
-    /// What a TZID means from an instant on: for good (a series) or near it.
+    /// What a TZID means from a local time on: for good (a series) or near it.
     pub fn meaning(&self, tzid: &str, from: i64, series: bool) -> Meaning {
         let to = from.saturating_add(if series { COMPARED } else { DAY });
-        let Some(zone) = self
-            .zones
-            .resolve(tzid, Some((from.saturating_sub(DAY), to)))
-        else {
+        // what comes in is a local time, up to a day from the instant
+        let from = from.saturating_sub(DAY);
+        let Some(zone) = self.zones.resolve(tzid, Some((from, to))) else {
             return Meaning::Unknown;
         };
         if let Some(name) = zone.iana_name().and_then(zone_name) {
-            return Meaning::Iana(zone, name);
+            let later = self
+                .zones
+                .resolve(tzid, Some((from, from.saturating_add(LATER))));
+            let exact = !series || later.as_ref() == Some(&zone);
+            return Meaning::Iana(zone, name, exact);
         }
-        self.by_offsets(tzid, &zone, from, to)
-            .or_else(|| named(&self.location(tzid)?))
-            .map_or(Meaning::Offsets(zone), |(zone, name)| {
-                Meaning::Iana(zone, name)
-            })
+        if let Some((known, name)) = self.by_offsets(tzid, &zone, from, to) {
+            let exact = !series || agree_daily(&zone, &known, from, from.saturating_add(LATER));
+            return Meaning::Iana(zone, name, exact);
+        }
+        // It calls itself after one, be it with other or with too few rules.
+        let named_after = self.location(tzid).and_then(|location| named(&location));
+        match named_after.or_else(|| named(tzid)) {
+            Some((known, name)) => Meaning::Iana(known, name, false),
+            None => Meaning::Offsets(zone),
+        }
     }
 
-    /// A zone with the same offsets: the one that it names itself after, the calendar's, or any.
+    /// A zone with the same offsets: the one that its name means, the one that it names itself after, the calendar's,
+    /// or any.
     fn by_offsets(&self, tzid: &str, zone: &Zone, from: i64, to: i64) -> Option<(Zone, String)> {
-        let likely = [self.location(tzid), Some(self.place.to_owned())];
+        let likely = [
+            Some(tzid.to_owned()),
+            self.location(tzid),
+            Some(self.place.to_owned()),
+        ];
         likely
             .into_iter()
             .flatten()
@@ -110,7 +125,17 @@ fn named(name: &str) -> Option<(Zone, String)> {
 
 /// Every day first, which tells most zones apart, then every hour.
 fn agree(one: &Zone, other: &Zone, from: i64, to: i64) -> bool {
-    let same = |at: i64| one.offset_at(at) == other.offset_at(at);
-    let steps = |step: i64| (from..=to).step_by(usize::try_from(step).unwrap_or(1));
-    steps(DAY).all(same) && steps(HOUR).all(same)
+    agree_daily(one, other, from, to) && steps(from, to, HOUR).all(|at| same(one, other, at))
+}
+
+fn agree_daily(one: &Zone, other: &Zone, from: i64, to: i64) -> bool {
+    steps(from, to, DAY).all(|at| same(one, other, at))
+}
+
+fn same(one: &Zone, other: &Zone, at: i64) -> bool {
+    one.offset_at(at) == other.offset_at(at)
+}
+
+fn steps(from: i64, to: i64, step: i64) -> impl Iterator<Item = i64> {
+    (from..=to).step_by(usize::try_from(step).unwrap_or(1))
 }
