@@ -21,6 +21,8 @@ pub mod oauth;
 pub mod presets;
 #[cfg(test)]
 pub mod testing;
+#[cfg(test)]
+mod tests;
 
 pub use fault::{Fault, Refusal};
 

@@ -263,10 +263,9 @@ impl Run<'_> {
         let Some(id) = waiting.map(|one| one.item.id.clone()) else {
             return Ok(());
         };
-        match resource(self.account, self.place, &id).await {
-            Ok(Some(item)) => self.known.take(item, self.place),
-            // It is there all the same, and the next run sees it.
-            Ok(None) | Err(_) => {}
+        // Without an answer it is there all the same, and the next run sees it.
+        if let Ok(Some(item)) = resource(self.account, self.place, &id).await {
+            self.known.take(item, self.place);
         }
         Ok(())
     }
