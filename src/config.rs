@@ -159,6 +159,11 @@ impl Config {
         }
     }
 
+    /// All of them.
+    pub fn oauth_apps(&self) -> impl Iterator<Item = &OAuthApp> {
+        [&self.google, &self.microsoft].into_iter()
+    }
+
     /// The file that keeps the sealing key when `KALENDS_KEY` does not give it.
     pub fn key_file(&self) -> PathBuf {
         self.data_dir.join("kalends.key")

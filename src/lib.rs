@@ -29,6 +29,7 @@ pub mod seal;
 pub mod server;
 pub mod store;
 pub mod sync;
+pub mod web;
 pub mod wire;
 pub mod xml;
 

@@ -49,6 +49,7 @@ pub struct Server {
     builder: auto::Builder<TokioExecutor>,
     feeds: axum::Router,
     api: axum::Router,
+    web: axum::Router,
     /// Tells request ids of this process from those of others.
     process: u32,
     requests: AtomicU64,
@@ -60,11 +61,12 @@ enum Door {
     Dav,
     Feeds,
     Api,
+    Web,
     Other,
 }
 
 /// In the order of [`Door`].
-const DOORS: [&str; 4] = ["dav", "feeds", "api", "other"];
+const DOORS: [&str; 5] = ["dav", "feeds", "api", "web", "other"];
 
 impl Door {
     fn of(path: &str) -> Door {
@@ -73,6 +75,7 @@ impl Door {
             "dav" => Door::Dav,
             "feeds" | "freebusy" => Door::Feeds,
             "api" | "oauth" | "hooks" => Door::Api,
+            first if crate::web::PATHS.contains(&first) => Door::Web,
             _ => Door::Other,
         }
     }
@@ -90,6 +93,7 @@ impl Server {
             builder: connection::builder(&app.config.limits),
             feeds: crate::feeds::routes(app.clone()),
             api: crate::api::routes(app.clone()),
+            web: crate::web::routes(app.clone()),
             process: u32::from_le_bytes(process),
             requests: AtomicU64::new(0),
             app,
@@ -136,6 +140,7 @@ impl Server {
             // Boxed: futures are moved as a whole, and that of the shortest path should be small.
             Door::Feeds => Box::pin(self.framework(&self.feeds, request)).await,
             Door::Api => Box::pin(self.framework(&self.api, request)).await,
+            Door::Web => Box::pin(self.framework(&self.web, request)).await,
             Door::Other => Box::pin(self.other(request)).await,
         }
     }
