@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use super::super::http::LARGEST;
 use super::super::{Change, Fault, Item, ical_doc};
 use crate::ical::canonical;
 use crate::ical::charset::to_utf8;
@@ -56,7 +57,7 @@ pub struct About {
 /// A subscription may be large; it is bounded all the same.
 fn limits() -> Limits {
     Limits {
-        bytes: super::super::http::LARGEST,
+        bytes: LARGEST,
         lines: 4_000_000,
         ..Limits::default()
     }
@@ -117,10 +118,19 @@ pub fn compare(body: &[u8], known: &Known) -> Result<News, Fault> {
         known: Known::default(),
         refresh: refresh(&tree),
     };
+    let mut size = 0;
     for group in events {
         let (uid, document, was) = names.name(&stream, group);
         if news.known.0.contains_key(&uid) {
             continue;
+        }
+        // Each document carries its zones along: many small events may make much of a small text.
+        size += document.len();
+        if size > LARGEST {
+            return Err(Fault::Transient(format!(
+                "the calendar's events need more than {} MiB",
+                LARGEST >> 20
+            )));
         }
         if known.0.get(&uid).is_none_or(|old| old.hash != was.hash) {
             news.changes.push(Change::Whole(vec![Item {

@@ -268,3 +268,20 @@ async fn a_feed_tells_its_name_and_is_read_only() {
     assert_eq!(identity.label, "cal.example");
     assert!(!identity.account.contains("s3cret"));
 }
+
+#[tokio::test]
+async fn a_small_text_that_would_become_a_large_one_is_refused() {
+    let zone = format!(
+        "BEGIN:VTIMEZONE\r\nTZID:Long\r\nCOMMENT:{}\r\nBEGIN:STANDARD\r\nDTSTART:19700101T000000\r\nTZOFFSETFROM:+0100\r\nTZOFFSETTO:+0100\r\nEND:STANDARD\r\nEND:VTIMEZONE\r\n",
+        "x".repeat(30_000)
+    );
+    let local =
+        |n: usize| event(&format!("u{n}"), 1, "A").replace("DTSTART:", "DTSTART;TZID=Long:");
+    let events: Vec<String> = (0..2_400).map(local).collect();
+    let text = feed(&[vec![zone], events].concat());
+    let script = Script::new().answer(200, text);
+    let refused = Ics
+        .changes(&subscriber(&script), &place(), From::Start)
+        .await;
+    assert!(matches!(refused, Err(Fault::Transient(why)) if why.contains("MiB")));
+}
