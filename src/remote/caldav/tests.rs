@@ -1,8 +1,9 @@
 //! FACTS §6: what differs from server to server. Answers are scripted; the simulator and real servers come on top.
 
 use super::super::testing::{Script, account};
-use super::super::{Change, Next};
+use super::super::{Change, Marker, Next};
 use super::*;
+use crate::model::bridge::GuestPolicy;
 
 const HOME: &str = "https://api.example/cal/work/";
 
