@@ -7,13 +7,18 @@ use url::Url;
 
 use super::super::{Account, Fault, Listed, Refusal};
 use super::wire::{self, Told};
-use super::{Skills, call, is_calendar, refused, url, xml_request};
+use super::{Skills, call, is_calendar, once, refused, url, xml_request};
+use crate::ical::zone::iana_for_tzid;
 use crate::xml::Name;
 
 const REDIRECTS: usize = 5;
 
 /// Whether `to` may see the credentials for `known`: the same host, or one of the same parent with at least two names.
 pub fn beside(known: &str, to: &str) -> bool {
+    let address = |host: &str| host.starts_with('[') || host.parse::<std::net::IpAddr>().is_ok();
+    if address(known) || address(to) {
+        return known.eq_ignore_ascii_case(to);
+    }
     let parent = |host: &str| {
         let rest = host
             .split_once('.')
@@ -40,7 +45,7 @@ async fn find(
     let mut at = url(start)?;
     for _ in 0..=REDIRECTS {
         let body = wire::propfind(names);
-        let answer = call(account, xml_request("PROPFIND", at.as_str(), depth, body)?).await?;
+        let answer = once(account, xml_request("PROPFIND", at.as_str(), depth, body)?).await?;
         match answer.status().as_u16() {
             207 => {
                 let told = wire::multistatus(answer.body(), &at)?.told;
@@ -55,7 +60,8 @@ async fn find(
     ))
 }
 
-fn hop(at: &Url, answer: &Response<Bytes>) -> Result<Url, Fault> {
+/// Where an answer sends us.
+pub fn hop(at: &Url, answer: &Response<Bytes>) -> Result<Url, Fault> {
     let location = answer.headers().get(http::header::LOCATION);
     location
         .and_then(|value| at.join(value.to_str().ok()?).ok())
@@ -102,20 +108,57 @@ pub async fn principal(account: &Account) -> Result<String, Fault> {
 /// All calendars for events in the account's home.
 pub async fn calendars(account: &Account) -> Result<Vec<Listed>, Fault> {
     let principal = principal(account).await?;
-    let home_set = Name::caldav("calendar-home-set");
+    let (home_set, href) = (Name::caldav("calendar-home-set"), Name::dav("href"));
     let (at, told) = find(account, &principal, "0", std::slice::from_ref(&home_set)).await?;
-    let home = told
+    // RFC 4791 §6.2.1: there may be several.
+    let homes: Vec<String> = told
         .iter()
-        .find_map(|one| one.href_in(&home_set))
-        .and_then(|href| wire::absolute(&at, &href))
-        .ok_or_else(|| Fault::Refused(Refusal::new("address", "this account has no calendars")))?;
-    let schedules = schedules(account, &home).await;
-    let (_, told) = find(account, &home, "1", &wanted()).await?;
-    Ok(told
+        .filter_map(|one| one.prop(&home_set))
+        .flat_map(|set| set.children_named(&href))
+        .filter_map(|href| wire::absolute(&at, &href.trimmed_text()))
+        .collect();
+    if homes.is_empty() {
+        let why = "this account has no calendars";
+        return Err(Fault::Refused(Refusal::new("address", why)));
+    }
+    let mut all: Vec<Listed> = Vec::new();
+    for home in homes {
+        let schedules = schedules(account, &home).await;
+        let (_, told) = find(account, &home, "1", &wanted()).await?;
+        let calendars = told
+            .iter()
+            .filter(|one| is_calendar(one) && holds_events(one) && !is_special(one))
+            .map(|one| listed(one, schedules));
+        for calendar in calendars {
+            if all
+                .iter()
+                .all(|other| other.remote_id != calendar.remote_id)
+            {
+                all.push(calendar);
+            }
+        }
+    }
+    Ok(all)
+}
+
+/// The mail address under which the account is invited (RFC 6638 §2.4.1), where the server tells one.
+pub async fn address(account: &Account, principal: &str) -> Option<String> {
+    let wanted = Name::caldav("calendar-user-address-set");
+    let told = find(account, principal, "0", std::slice::from_ref(&wanted)).await;
+    let (_, told) = told.ok()?;
+    let href = Name::dav("href");
+    let mut all: Vec<(bool, String)> = told
         .iter()
-        .filter(|one| is_calendar(one) && holds_events(one) && !is_special(one))
-        .map(|one| listed(one, schedules))
-        .collect())
+        .filter_map(|one| one.prop(&wanted))
+        .flat_map(|set| set.children_named(&href))
+        .filter_map(|href| {
+            let text = href.trimmed_text();
+            let mail = text.get(..7)?.eq_ignore_ascii_case("mailto:");
+            mail.then(|| (href.attr("preferred") != Some("1"), text[7..].to_string()))
+        })
+        .collect();
+    all.sort_by_key(|(second, _)| *second);
+    all.into_iter().next().map(|(_, mail)| mail)
 }
 
 /// Whether the server sends invitations by itself (RFC 6638 §2).
@@ -214,13 +257,13 @@ fn listed(told: &Told, schedules: bool) -> Listed {
     }
 }
 
-/// The TZID of calendar-timezone.
+/// The zone that calendar-timezone means.
 fn zone(told: &Told) -> Option<String> {
     let text = told.text(&Name::caldav("calendar-timezone"))?;
     let line = text
         .lines()
         .find_map(|line| line.trim().strip_prefix("TZID:"))?;
-    Some(line.trim().to_string())
+    iana_for_tzid(line)
 }
 
 fn last_segment(href: &str) -> String {

@@ -31,6 +31,9 @@ use crate::xml::Name;
 
 pub struct CalDav;
 
+/// Requests that one call may take by redirects.
+const HOPS: usize = 4;
+
 /// What a calendar was found to be able to do.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
@@ -49,8 +52,28 @@ impl Skills {
     }
 }
 
-/// Sends, with the credentials where they may go.
+/// Sends, and follows where a collection has moved to: iCloud moves accounts between hosts. Redirects of writes count
+/// only where they keep method and body (RFC 9110 §15.4).
 async fn call(account: &Account, request: Request<Bytes>) -> Result<Response<Bytes>, Fault> {
+    let mut at = url(&request.uri().to_string())?;
+    let writes = matches!(request.method().as_str(), "PUT" | "DELETE");
+    for _ in 0..HOPS {
+        let mut request = request.clone();
+        *request.uri_mut() = at.as_str().parse().map_err(|_| Fault::NotFound)?;
+        let answer = once(account, request).await?;
+        match answer.status().as_u16() {
+            301 | 302 if writes => return Ok(answer),
+            301 | 302 | 307 | 308 => at = discovery::hop(&at, &answer)?,
+            _ => return Ok(answer),
+        }
+    }
+    Err(Fault::Transient(
+        "the calendar server redirects again and again".into(),
+    ))
+}
+
+/// Sends, with the credentials where they may go.
+async fn once(account: &Account, request: Request<Bytes>) -> Result<Response<Bytes>, Fault> {
     let to = request.uri().host().unwrap_or("");
     let home = Url::parse(&account.endpoints.api).ok();
     let known = home.as_ref().and_then(Url::host_str).unwrap_or("");
@@ -191,9 +214,13 @@ impl Provider for CalDav {
     fn identity<'a>(&'a self, account: &'a Account) -> Answer<'a, Result<Identity, Fault>> {
         Box::pin(async move {
             let found = discovery::principal(account).await?;
-            let label = match account.credentials.basic() {
-                Some((user, _)) => user,
-                None => found.clone(),
+            let label = match (
+                discovery::address(account, &found).await,
+                account.credentials.basic(),
+            ) {
+                (Some(mail), _) => mail,
+                (None, Some((user, _))) => user,
+                (None, None) => found.clone(),
             };
             Ok(Identity {
                 account: found,

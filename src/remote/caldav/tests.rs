@@ -529,6 +529,9 @@ async fn facts_32_discovery_follows_the_account_to_its_own_host_and_passwords_st
         ("cal.example.org", "evil.test", false),
         ("example.org", "other.org", false),
         ("a.co.uk", "b.co.uk", false),
+        ("192.168.1.5", "192.168.1.5", true),
+        ("192.168.1.5", "10.168.1.5", false),
+        ("[::1]", "[::1]", true),
         ("caldav.icloud.com", "icloud.com.evil.test", false),
     ] {
         assert_eq!(discovery::beside(known, to), may, "{known} {to}");
@@ -548,4 +551,172 @@ fn free_busy_answers_are_read_in_both_forms() {
     );
     assert_eq!(busy.iter().filter(|one| one.tentative).count(), 1);
     assert!(busy_of(b"<html>").is_err());
+}
+
+#[tokio::test]
+async fn a_taken_uid_is_looked_for_where_the_server_does_not_say_by_whom() {
+    let (text, mark) = (event("u", "Tea", ""), marker());
+    let create = async |script: &Script| {
+        let account = account(script);
+        let put = put(text.as_bytes(), &[], &mark);
+        CalDav.put(&account, &place(SYNC), put).await
+    };
+    let conflict = r#"<D:error xmlns:D="DAV:" xmlns:C="urn:ietf:params:xml:ns:caldav" xmlns:s="http://sabredav.org/ns">
+        <s:message>no</s:message><C:no-uid-conflict/><D:responsedescription>UID already in use.</D:responsedescription></D:error>"#;
+    let found = [
+        member("/cal/work/other.ics", "1", &event("u2", "X", "")),
+        member("/cal/work/a%40b.ics", "2", &event("u", "Y", "")),
+    ];
+    // Radicale says 409 and not where, Xandikos 412, Nextcloud 400 and nothing else.
+    for (status, body) in [(409, conflict), (412, conflict), (400, "")] {
+        let script = Script::new()
+            .answer(status, body)
+            .answer(207, multistatus(&found.concat(), ""));
+        let taken = create(&script).await;
+        let holder = "https://api.example/cal/work/a%40b.ics";
+        assert_eq!(
+            taken,
+            Err(Fault::Duplicate(Some(holder.into()))),
+            "{status}"
+        );
+        let asked = script.requests()[1].body().clone();
+        let asked = String::from_utf8_lossy(&asked);
+        assert!(asked.contains(">u</C:text-match>"), "{asked}");
+    }
+    for (status, body, code) in [
+        (409, conflict, "uid"),
+        (400, "", "refused"),
+        (413, "", "too-large"),
+    ] {
+        let script = Script::new()
+            .answer(status, body)
+            .answer(207, multistatus(&found[0], ""));
+        match create(&script).await {
+            Err(Fault::Refused(refusal)) => assert_eq!(refusal.code, code),
+            other => panic!("{status}: {other:?}"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn under_a_weak_tag_or_none_it_is_looked_before_it_is_written() {
+    let (text, mark) = (event("u", "Coffee", ""), marker());
+    let there = |etag: &str, title: &str| {
+        let answer = Response::builder().status(200).header("etag", etag);
+        answer.body(Bytes::from(event("u", title, ""))).unwrap()
+    };
+    // (known stamp, stamp and title there, whether it may be written)
+    for (stamp, now, title, fine) in [
+        ("W/\"1\"", "W/\"1\"", "Tea", true),
+        ("W/\"1\"", "W/\"2\"", "Rum", false),
+        ("", "W/\"2\"", "Tea", true),
+        ("", "W/\"2\"", "Rum", false),
+    ] {
+        let before = [known(&event("u", "Tea", ""), stamp)];
+        let mut script = Script::new().response(there(now, title));
+        if fine {
+            script = script.response(written("\"9\""));
+        }
+        let put = put(text.as_bytes(), &before, &mark);
+        let done = CalDav.put(&account(&script), &place(SYNC), put).await;
+        assert_eq!(done.is_ok(), fine, "{stamp} {now}");
+        assert!(fine || done == Err(Fault::Stale));
+        assert!(
+            !script
+                .requests()
+                .iter()
+                .any(|one| one.headers().contains_key("if-match"))
+        );
+    }
+    // What is gone meanwhile needs no deletion.
+    let script = Script::new().answer(404, "");
+    let before = [known(&event("u", "Tea", ""), "W/\"1\"")];
+    let gone = CalDav
+        .delete(&account(&script), &place(SYNC), &before)
+        .await;
+    assert_eq!(gone, Ok(()));
+    assert_eq!(script.requests()[0].method(), "GET");
+}
+
+fn moved(to: &str) -> Response<Bytes> {
+    let answer = Response::builder().status(301).header("location", to);
+    answer.body(Bytes::new()).unwrap()
+}
+
+#[tokio::test]
+async fn an_account_that_moved_to_another_host_is_followed_there_but_writes_are_not_guessed() {
+    let script = Script::new()
+        .response(moved("https://p2.api.example/cal/work/"))
+        .answer(207, multistatus("", "t9"));
+    let mut near = account(&script);
+    near.endpoints = std::sync::Arc::new(super::super::Endpoints {
+        api: "https://p1.api.example/".into(),
+        ..Default::default()
+    });
+    let mut at = place(SYNC);
+    at.remote_id = "https://p1.api.example/cal/work/".into();
+    let page = CalDav.changes(&near, &at, From::Start).await.unwrap();
+    assert!(page.changes.is_empty());
+    let hosts: Vec<String> = script
+        .requests()
+        .iter()
+        .map(|one| format!("{} {}", one.method(), one.uri().host().unwrap()))
+        .collect();
+    assert_eq!(hosts, ["REPORT p1.api.example", "REPORT p2.api.example"]);
+
+    let script = Script::new().response(moved("https://api.example/login"));
+    let (text, mark) = (event("u", "Tea", ""), marker());
+    let before = [known(&event("u", "Coffee", ""), "\"1\"")];
+    let put = put(text.as_bytes(), &before, &mark);
+    let done = CalDav.put(&account(&script), &place(SYNC), put).await;
+    assert!(matches!(done, Err(Fault::Refused(_))), "{done:?}");
+}
+
+#[tokio::test]
+async fn an_account_is_named_by_its_mail_address_where_the_server_tells_it() {
+    let found = |name: &str, inner: &str| {
+        let prop =
+            format!("<C:{name} xmlns:C=\"urn:ietf:params:xml:ns:caldav\">{inner}</C:{name}>");
+        let prop = prop.replace("C:current", "D:current");
+        multistatus(
+            &format!(
+                "<D:response><D:href>/</D:href><D:propstat><D:prop>{prop}</D:prop><D:status>HTTP/1.1 200 OK</D:status></D:propstat></D:response>"
+            ),
+            "",
+        )
+    };
+    let principal = found("current-user-principal", "<D:href>/p/</D:href>");
+    let addresses = "<D:href>/p/</D:href><D:href>mailto:old@example.org</D:href><D:href preferred=\"1\">MAILTO:ann@example.org</D:href>";
+    let script = Script::new()
+        .answer(207, principal.clone())
+        .answer(207, found("calendar-user-address-set", addresses));
+    let who = CalDav.identity(&account(&script)).await.unwrap();
+    assert_eq!(
+        (who.account.as_str(), who.label.as_str()),
+        ("https://api.example/p/", "ann@example.org")
+    );
+    let script = Script::new().answer(207, principal).answer(404, "");
+    let who = CalDav.identity(&account(&script)).await.unwrap();
+    assert_eq!(
+        who.label, "https://api.example/p/",
+        "no user name in this account"
+    );
+}
+
+#[tokio::test]
+async fn an_event_with_guests_is_left_alone_where_it_is_not_known_whose_it_is() {
+    let guests = "ORGANIZER:mailto:me@example.com\r\nATTENDEE:mailto:you@example.org\r\n";
+    let before = [known(&event("u", "Tea", guests), "\"e1\"")];
+    let (text, mark) = (event("u", "Coffee", ""), marker());
+    let mails = place(r#"{"sync":true,"schedules":true}"#);
+    let script = Script::new();
+    let mut nameless = account(&script);
+    nameless.label = "user17".into();
+    let done = CalDav
+        .put(&nameless, &mails, put(text.as_bytes(), &before, &mark))
+        .await;
+    assert!(matches!(
+        done,
+        Err(Fault::Refused(Refusal { code: "guests", .. }))
+    ));
 }

@@ -176,6 +176,28 @@ pub fn all_events() -> Vec<u8> {
     })
 }
 
+/// The event with this UID, with its text.
+pub fn with_uid(uid: &str) -> Vec<u8> {
+    document(&Name::caldav("calendar-query"), |writer| {
+        props(
+            writer,
+            &[Name::dav("getetag"), Name::caldav("calendar-data")],
+        );
+        writer.open(&Name::caldav("filter"));
+        for name in ["VCALENDAR", "VEVENT"] {
+            writer.open(&Name::caldav("comp-filter")).attr("name", name);
+        }
+        writer
+            .open(&Name::caldav("prop-filter"))
+            .attr("name", "UID");
+        writer
+            .open(&Name::caldav("text-match"))
+            .attr("collation", "i;octet")
+            .text(uid);
+        writer.close().close().close().close().close();
+    })
+}
+
 pub fn free_busy(range: (&str, &str)) -> Vec<u8> {
     document(&Name::caldav("free-busy-query"), |writer| {
         writer
@@ -186,10 +208,13 @@ pub fn free_busy(range: (&str, &str)) -> Vec<u8> {
     })
 }
 
-/// Which precondition an error body names, and the href in it.
+/// Which precondition an error body names, and the href in it. Servers put words of their own beside it (RFC 4918 §16).
 pub fn precondition(body: &[u8], base: &Url) -> Option<(String, Option<String>)> {
     let root = xml::read(body, &xml::Limits::default()).ok()?;
-    let element = root.elements().next()?;
+    let mut named = root
+        .elements()
+        .filter(|element| matches!(element.name.ns, Ns::Dav | Ns::CalDav));
+    let element = named.find(|element| element.name.local.as_str() != "responsedescription")?;
     let href = element
         .child(&Name::dav("href"))
         .and_then(|href| absolute(base, &href.trimmed_text()));
