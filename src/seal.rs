@@ -3,10 +3,15 @@
 //! Envelope: version (1 byte), key id (4), nonce (24), ciphertext with its tag. Version, key id and purpose are
 //! authenticated with it, so that what was sealed for one purpose opens for no other. The key comes from the variable
 //! `KALENDS_KEY`, or from a file beside the database that is created at first start, readable by its owner only.
-//! The file may hold several keys, one a line: the first seals, all of them open. That is what rotation needs.
+//! Both may hold several keys: the first seals, all of them open. That is what rotation needs.
+//!
+//! *How does a running server learn of a new key?* It looks whether the file is another one before it seals, and when
+//! something was sealed with a key that it does not have.
 
-use std::io::Write;
+mod file;
+
 use std::path::Path;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -18,6 +23,7 @@ use zeroize::{Zeroize, Zeroizing};
 
 use crate::clock::Dice;
 use crate::model::{Error, Result};
+use file::KeyFile;
 
 const VERSION: u8 = 1;
 const KEY: usize = 32;
@@ -27,13 +33,17 @@ const HEAD: usize = 1 + ID + NONCE;
 
 /// Seals and opens. Cheap to clone; shows nothing of its keys.
 #[derive(Clone)]
-pub struct Seal(std::sync::Arc<Ring>);
+pub struct Seal(Arc<Ring>);
 
 struct Ring {
-    /// Never empty; the first one seals.
-    keys: Vec<Key>,
+    keys: RwLock<Keys>,
+    /// Where they come from, if not from the variable.
+    file: Option<KeyFile>,
     dice: Dice,
 }
+
+/// Never empty; the first one seals.
+type Keys = Arc<Vec<Key>>;
 
 struct Key {
     id: [u8; ID],
@@ -42,75 +52,127 @@ struct Key {
 
 impl std::fmt::Debug for Seal {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Seal({} keys)", self.0.keys.len())
+        write!(f, "Seal({} keys)", self.keys().len())
     }
 }
 
 impl Seal {
-    /// The key of the variable `KALENDS_KEY` if there is one, else of `file`, which is created when missing.
+    /// The keys of the variable `KALENDS_KEY` if there is one, else of `file`, which is created when missing.
     pub fn open(variable: Option<&str>, file: &Path, dice: &Dice) -> Result<Seal> {
         if let Some(text) = variable {
-            return Seal::parse(text, dice).ok_or_else(|| Error::internal(bad_key("KALENDS_KEY")));
+            let keys = parse(text).ok_or_else(|| Error::internal(bad_key("KALENDS_KEY")))?;
+            return Ok(Seal::of(keys, None, dice));
         }
-        let name = file.display();
-        match std::fs::read_to_string(file).map(Zeroizing::new) {
-            Ok(text) => {
-                Seal::parse(&text, dice).ok_or_else(|| Error::internal(bad_key(&name.to_string())))
-            }
-            Err(fault) if fault.kind() == std::io::ErrorKind::NotFound => {
-                let text = Zeroizing::new(create(file, dice)?);
-                Seal::parse(&text, dice).ok_or_else(|| Error::internal(bad_key(&name.to_string())))
-            }
-            Err(fault) => Err(Error::internal(format!("sealing key {name}: {fault}"))),
-        }
+        let file = KeyFile::new(file);
+        let text = file.read_or_create(dice)?;
+        let keys = parse(&text).ok_or_else(|| Error::internal(bad_key(&file.name())))?;
+        Ok(Seal::of(keys, Some(file), dice))
+    }
+
+    fn of(keys: Vec<Key>, file: Option<KeyFile>, dice: &Dice) -> Seal {
+        Seal(Arc::new(Ring {
+            keys: RwLock::new(Arc::new(keys)),
+            file,
+            dice: dice.clone(),
+        }))
     }
 
     /// A key out of thin air, for tests.
     pub fn with_random_key(dice: &Dice) -> Result<Seal> {
-        let key = Key::new(dice.bytes()?);
-        Ok(Seal(std::sync::Arc::new(Ring {
-            keys: vec![key],
-            dice: dice.clone(),
-        })))
+        Ok(Seal::of(vec![Key::new(dice.bytes()?)], None, dice))
+    }
+
+    fn keys(&self) -> Keys {
+        let keys = self.0.keys.read();
+        keys.unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The keys, after a look whether the file is another one by now.
+    fn fresh_keys(&self) -> Keys {
+        let changed = self.0.file.as_ref().and_then(KeyFile::read_if_changed);
+        match changed.and_then(|text| parse(&text)) {
+            Some(keys) => self.set(keys),
+            None => self.keys(),
+        }
+    }
+
+    fn set(&self, keys: Vec<Key>) -> Keys {
+        let keys = Arc::new(keys);
+        let mut held = self.0.keys.write().unwrap_or_else(PoisonError::into_inner);
+        *held = keys.clone();
+        keys
     }
 
     /// Which key seals, without telling the key.
     pub fn key_id(&self) -> String {
-        self.0.keys[0]
-            .id
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect()
+        hex(self.keys()[0].id)
+    }
+
+    /// All keys by their ids, the one that seals first.
+    pub fn key_ids(&self) -> Vec<String> {
+        self.keys().iter().map(|key| hex(key.id)).collect()
     }
 
     /// Whether this can open what that key sealed.
     pub fn has_key(&self, id: &str) -> bool {
-        let text = |key: &Key| {
-            key.id
-                .iter()
-                .map(|byte| format!("{byte:02x}"))
-                .collect::<String>()
-        };
-        self.0.keys.iter().any(|key| text(key) == id)
+        self.key_ids().iter().any(|known| known == id)
     }
 
-    /// Keys in base64, one a line; lines that start with `#` are remarks.
-    fn parse(text: &str, dice: &Dice) -> Option<Seal> {
-        let mut keys = Vec::new();
-        let lines = text.lines().map(str::trim);
-        for line in lines.filter(|line| !line.is_empty() && !line.starts_with('#')) {
-            let mut bytes = STANDARD.decode(line).ok()?;
-            let secret = <[u8; KEY]>::try_from(bytes.as_slice());
-            bytes.zeroize();
-            keys.push(Key::new(secret.ok()?));
-        }
-        let dice = dice.clone();
-        (!keys.is_empty()).then(|| Seal(std::sync::Arc::new(Ring { keys, dice })))
+    /// The id of the key that sealed this.
+    pub fn sealed_with(envelope: &[u8]) -> Option<String> {
+        let id = <[u8; ID]>::try_from(envelope.get(1..1 + ID)?).ok()?;
+        (envelope.len() > HEAD).then(|| hex(id))
+    }
+
+    /// The file that the keys are in; none: they come from the variable.
+    pub fn file(&self) -> Option<&Path> {
+        self.0.file.as_ref().map(KeyFile::path)
+    }
+
+    /// A key as the variable or the file has it.
+    pub fn new_key(&self) -> Result<Zeroizing<String>> {
+        let secret = Zeroizing::new(self.0.dice.bytes::<KEY>()?);
+        Ok(Zeroizing::new(STANDARD.encode(*secret)))
+    }
+
+    /// Puts a new key before the others in the file; from now on it seals, here and in every process with that file.
+    ///
+    /// # Errors
+    /// When the keys come from the variable, or the file cannot be written.
+    pub fn add_key(&self) -> Result<String> {
+        let new = self.new_key()?;
+        self.rewrite(|old| Some(Zeroizing::new(format!("{}\n{}", new.as_str(), old.as_str()))))?;
+        Ok(self.key_id())
+    }
+
+    /// Takes all keys but the first out of the file.
+    ///
+    /// # Errors
+    /// As [`Seal::add_key`].
+    pub fn drop_old_keys(&self) -> Result<()> {
+        self.rewrite(|old| {
+            let first = words(old).next()?;
+            Some(Zeroizing::new(format!("{}{first}\n", file::REMARK)))
+        })
+    }
+
+    fn rewrite(
+        &self,
+        change: impl FnOnce(&Zeroizing<String>) -> Option<Zeroizing<String>>,
+    ) -> Result<()> {
+        let file = self.0.file.as_ref().ok_or_else(|| {
+            Error::internal("the sealing key comes from KALENDS_KEY, which only you can change")
+        })?;
+        let text = file.rewrite(change)?;
+        let keys = parse(&text).ok_or_else(|| Error::internal(bad_key(&file.name())))?;
+        self.set(keys);
+        Ok(())
     }
 
     /// Seals `plain` for `purpose` ("feed token"), which must be given again to open it.
     pub fn seal(&self, purpose: &str, plain: &[u8]) -> Result<Vec<u8>> {
-        let key = &self.0.keys[0];
+        let keys = self.fresh_keys();
+        let key = &keys[0];
         let nonce = self.0.dice.bytes::<NONCE>()?;
         let mut envelope = Vec::with_capacity(HEAD + plain.len() + 16);
         envelope.push(VERSION);
@@ -140,7 +202,11 @@ impl Seal {
         }
         let id = <[u8; ID]>::try_from(&head[1..1 + ID]).map_err(|_| damaged())?;
         let nonce = <[u8; NONCE]>::try_from(&head[1 + ID..]).map_err(|_| damaged())?;
-        let key = self.0.keys.iter().find(|key| key.id == id).ok_or_else(|| {
+        let mut keys = self.keys();
+        if !keys.iter().any(|key| key.id == id) {
+            keys = self.fresh_keys();
+        }
+        let key = keys.iter().find(|key| key.id == id).ok_or_else(|| {
             Error::internal(format!(
                 "a sealed {purpose} needs a key that is not here: is KALENDS_KEY or the key file that of this database?"
             ))
@@ -153,10 +219,12 @@ impl Seal {
         plain.map(Zeroizing::new).map_err(|_| damaged())
     }
 
-    /// A hash that only this installation can make: the same data has the same one as long as the first key stays.
+    /// A hash that only this installation can make: the same data has the same one as long as the oldest key stays.
     pub fn keyed_hash(&self, purpose: &str, data: &[u8]) -> [u8; 32] {
+        let keys = self.keys();
+        let oldest = &keys[keys.len() - 1];
         // HMAC takes a key of any length (RFC 2104 §2).
-        let mut mac = <Hmac<Sha256> as hmac::KeyInit>::new_from_slice(&self.0.keys[0].secret[..])
+        let mut mac = <Hmac<Sha256> as hmac::KeyInit>::new_from_slice(&oldest.secret[..])
             .unwrap_or_else(|_| unreachable!("HMAC refuses no key"));
         mac.update(&(purpose.len() as u64).to_le_bytes());
         mac.update(purpose.as_bytes());
@@ -197,38 +265,27 @@ fn bad_key(source: &str) -> String {
     )
 }
 
-/// Writes a new key file that nobody else may read. Never overwrites: of two processes that start at once, the second
-/// reads what the first one wrote.
-fn create(file: &Path, dice: &Dice) -> Result<String> {
-    let secret = Zeroizing::new(dice.bytes::<KEY>()?);
-    let text = format!(
-        "# The sealing key of this Kalends installation. Keep a copy apart from the backups.\n{}\n",
-        STANDARD.encode(*secret)
-    );
-    let fail = |fault: std::io::Error| {
-        Error::internal(format!(
-            "cannot create the sealing key {}: {fault}",
-            file.display()
-        ))
-    };
-    // Written beside and linked into place, so that nobody ever reads half a key.
-    let draft = file.with_extension(format!("key-{}", std::process::id()));
-    let mut options = std::fs::OpenOptions::new();
-    options.write(true).create(true).truncate(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let mut handle = options.open(&draft).map_err(fail)?;
-    handle.write_all(text.as_bytes()).map_err(fail)?;
-    handle.sync_all().map_err(fail)?;
-    let linked = std::fs::hard_link(&draft, file);
-    std::fs::remove_file(&draft).map_err(fail)?;
-    match linked {
-        Ok(()) => Ok(text),
-        Err(fault) if fault.kind() == std::io::ErrorKind::AlreadyExists => {
-            std::fs::read_to_string(file).map_err(fail)
-        }
-        Err(fault) => Err(fail(fault)),
+/// Keys in base64, separated by spaces, commas or ends of lines; lines that start with `#` are remarks.
+fn parse(text: &str) -> Option<Vec<Key>> {
+    let mut keys = Vec::new();
+    for word in words(text) {
+        let mut bytes = STANDARD.decode(word).ok()?;
+        let secret = <[u8; KEY]>::try_from(bytes.as_slice());
+        bytes.zeroize();
+        keys.push(Key::new(secret.ok()?));
     }
+    (!keys.is_empty()).then_some(keys)
+}
+
+fn words(text: &str) -> impl Iterator<Item = &str> {
+    text.lines()
+        .filter(|line| !line.trim_start().starts_with('#'))
+        .flat_map(|line| line.split([' ', '\t', ',', '\r']))
+        .filter(|word| !word.is_empty())
+}
+
+fn hex(id: [u8; ID]) -> String {
+    id.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]
@@ -272,13 +329,19 @@ mod tests {
     fn older_keys_of_the_file_still_open() {
         let dice = Dice::seeded(3);
         let line = |n: u8| STANDARD.encode([n; 32]);
-        let old = Seal::parse(&line(1), &dice).unwrap();
-        let both = Seal::parse(&format!("# new\n{}\n\n{}\n", line(2), line(1)), &dice).unwrap();
+        let of = |text: &str| Seal::of(parse(text).unwrap(), None, &dice);
+        let old = of(&line(1));
+        let both = of(&format!("# new\n{}\n\n{}\n", line(2), line(1)));
+        assert_eq!(
+            both.key_ids(),
+            of(&format!("{}, {}", line(2), line(1))).key_ids()
+        );
+        assert_eq!(old.keyed_hash("p", b"x"), both.keyed_hash("p", b"x"));
         let envelope = old.seal("p", b"x").unwrap();
         assert_eq!(&**both.unseal("p", &envelope).unwrap(), b"x");
         assert!(old.unseal("p", &both.seal("p", b"x").unwrap()).is_err());
         for bad in ["", "#", "short", &STANDARD.encode([0; 31])] {
-            assert!(Seal::parse(bad, &dice).is_none());
+            assert!(parse(bad).is_none());
         }
     }
 
@@ -301,5 +364,39 @@ mod tests {
         let text = std::fs::read_to_string(&file).unwrap();
         let key = text.lines().last().unwrap();
         assert!(!format!("{first:?}").contains(key));
+    }
+
+    #[test]
+    fn a_running_server_learns_of_a_new_key() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("kalends.key");
+        let dice = Dice::system();
+        let (server, command) = (
+            Seal::open(None, &path, &dice).unwrap(),
+            Seal::open(None, &path, &dice).unwrap(),
+        );
+        let before = server.seal("p", b"x").unwrap();
+        let new = command.add_key().unwrap();
+        assert_ne!(Seal::sealed_with(&before), Some(new.clone()));
+        // What the command sealed, it can open; and it seals with the new key itself.
+        let sealed = command.seal("p", b"y").unwrap();
+        assert_eq!(&**server.unseal("p", &sealed).unwrap(), b"y");
+        assert_eq!(
+            Seal::sealed_with(&server.seal("p", b"z").unwrap()),
+            Some(new.clone())
+        );
+        assert_eq!(&**command.unseal("p", &before).unwrap(), b"x");
+        command.drop_old_keys().unwrap();
+        assert_eq!(command.key_ids(), [new.clone()]);
+        assert!(command.unseal("p", &before).is_err());
+        assert_eq!(Seal::open(None, &path, &dice).unwrap().key_ids(), [new]);
+        let variable = Seal::with_random_key(&dice).unwrap();
+        assert!(variable.add_key().is_err());
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt;
+            let mode = std::fs::metadata(&path).unwrap().permissions().mode();
+            assert_eq!(mode & 0o777, 0o600);
+        }
     }
 }

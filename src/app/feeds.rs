@@ -16,7 +16,7 @@ use crate::store::feeds::{self, Feed, NewFeed};
 mod text;
 
 /// For what a feed's secret is sealed.
-const PURPOSE: &str = "feed token";
+pub(super) const PURPOSE: &str = "feed token";
 /// Seconds between two notes of who fetched a feed.
 const NOTE_EVERY: i64 = 60;
 /// Bytes of feeds that are kept ready.

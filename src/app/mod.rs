@@ -9,6 +9,7 @@ pub mod feeds;
 pub mod freebusy;
 pub mod hooks;
 pub mod import;
+pub mod keys;
 pub mod links;
 pub mod profile;
 pub mod sessions;

@@ -7,6 +7,7 @@ mod backup;
 mod credential;
 mod doctor;
 mod feed;
+mod keys;
 mod output;
 mod serve;
 mod transfer;
@@ -75,6 +76,8 @@ enum Command {
     Restore(backup::Restore),
     /// Check everything that must hold in the database
     Verify(backup::Verify),
+    /// Keys that secrets in the database are sealed with: list, rotate, drop
+    Keys(keys::Keys),
     /// Say what is wrong with this installation, and what to do
     Doctor(doctor::Doctor),
 }
@@ -146,6 +149,7 @@ async fn with_app(app: &App, command: Command) -> Outcome {
         Command::Export(export) => transfer::export(app, export).await,
         Command::Backup(backup) => backup::backup(app, backup).await,
         Command::Restore(restore) => backup::restore(app, restore).await,
+        Command::Keys(command) => keys::run(app, command).await,
         Command::Verify(verify) => backup::verify(app, verify).await,
         // Handled before a database was opened.
         Command::Serve | Command::Doctor(_) => Ok(()),

@@ -6,6 +6,7 @@ use secrecy::ExposeSecret;
 
 use super::{Failure, Outcome, Setting};
 use crate::app::App;
+use crate::app::connections;
 use crate::app::users::{self, FirstAccount};
 use crate::ical::zone;
 use crate::objects;
@@ -39,6 +40,13 @@ async fn serve(mut setting: Setting) -> Outcome {
     let zones = zone::data_version();
     if objects::zone_data(&app.door(), zones).await? {
         tracing::info!(zones, "newer time zone data: events are indexed anew");
+    }
+    let revived = connections::retry_operators(&app).await?;
+    if revived > 0 {
+        tracing::info!(
+            revived,
+            "connections that waited for other settings are tried again"
+        );
     }
     let store = app.store.clone();
     let server = Arc::new(Server::new(app).map_err(Failure::Failed)?);

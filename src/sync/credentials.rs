@@ -28,7 +28,7 @@ use crate::store::Store;
 use crate::store::bridges::connections;
 
 /// For what secrets of connections are sealed.
-const PURPOSE: &str = "connection";
+pub const PURPOSE: &str = "connection";
 /// Seconds before its end that a token is renewed.
 const EARLY: i64 = 300;
 /// What is taken when a provider does not say how long a token lives.

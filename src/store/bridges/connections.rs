@@ -118,6 +118,13 @@ pub async fn set_secret(
     Ok(tx.execute(statement, &args![id, sealed, expected]).await? > 0)
 }
 
+/// Puts another envelope around the same secret (`keys rotate`), unless it was replaced meanwhile. Its number stays:
+/// who is renewing it right now goes on.
+pub async fn reseal(tx: &mut Tx<'_>, id: ConnectionId, old: &[u8], new: &[u8]) -> Result<bool> {
+    let statement = sql!("update connection set secret = $3 where id = $1 and secret = $2");
+    Ok(tx.execute(statement, &args![id, old, new]).await? > 0)
+}
+
 /// One server at a time renews tokens: false when another one does, or has just done.
 pub async fn begin_refresh(
     tx: &mut Tx<'_>,

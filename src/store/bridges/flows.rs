@@ -62,6 +62,13 @@ pub async fn take(tx: &mut Tx<'_>, state_hash: &str) -> Result<Option<Flow>> {
     .await
 }
 
+/// The sealed verifiers of those in force.
+pub async fn verifiers(tx: &mut Tx<'_>, now: i64) -> Result<Vec<Vec<u8>>> {
+    let statement = sql!("select verifier from oauth_flow where expires >= $1 limit 1000");
+    tx.all(statement, &args![now], |row| Ok(row.bytes(0)?.to_vec()))
+        .await
+}
+
 /// Forgets those that expired.
 pub async fn purge(tx: &mut Tx<'_>, now: i64) -> Result<u64> {
     tx.execute(
