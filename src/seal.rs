@@ -141,7 +141,13 @@ impl Seal {
     /// When the keys come from the variable, or the file cannot be written.
     pub fn add_key(&self) -> Result<String> {
         let new = self.new_key()?;
-        self.rewrite(|old| Some(Zeroizing::new(format!("{}\n{}", new.as_str(), old.as_str()))))?;
+        self.rewrite(|old| {
+            Some(Zeroizing::new(format!(
+                "{}\n{}",
+                new.as_str(),
+                old.as_str()
+            )))
+        })?;
         Ok(self.key_id())
     }
 

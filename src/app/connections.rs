@@ -174,8 +174,11 @@ fn advice(connection: &Connection, about: &About, now: i64) -> Vec<String> {
         }
         Some(ends) if ends - now <= SOON => {
             let days = (ends - now) / 86_400;
+            let why = about
+                .short_lived
+                .map_or(String::new(), |why| format!(" {why}."));
             all.push(format!(
-                "Access was given for a time, which ends in {days} days. Connect again before that."
+                "Access was given for a time, which ends in {days} days. Connect again before that.{why}"
             ));
         }
         _ => {}

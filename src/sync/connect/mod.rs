@@ -35,6 +35,8 @@ pub struct About {
     /// Scopes that were not granted, and what does not work without them.
     pub missing: Vec<(&'static str, &'static str)>,
     pub consent: Consent,
+    /// Why access was given for so short a time, if that is known.
+    pub short_lived: Option<&'static str>,
     /// Where the owner takes consent back at the provider.
     pub consent_page: &'static str,
 }
@@ -56,7 +58,18 @@ pub async fn about(bridge: &Bridge, connection: &Connection) -> Result<About> {
     }
     let keeper = Keeper::new(bridge, connection.id, &connection.provider);
     match keeper.load().await {
-        Ok((Secret::OAuth { consent, .. }, _)) => about.consent = consent,
+        Ok((Secret::OAuth { consent, .. }, _)) => {
+            about.consent = consent;
+            about.short_lived = row
+                .oauth
+                .and_then(|spec| spec.short_lived)
+                .filter(|(life, _)| {
+                    consent
+                        .ends
+                        .is_some_and(|ends| ends - consent.given <= *life)
+                })
+                .map(|(_, why)| why);
+        }
         Ok((Secret::Password { url, user, .. }, _)) => (about.url, about.user) = (url, user),
         // A feed's address is a secret, and one that cannot be opened is shown as far as it goes.
         Ok((Secret::Address(_), _)) | Err(Error::Internal(_)) => {}
