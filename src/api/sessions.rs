@@ -1,5 +1,7 @@
 //! `/api/v1/sessions`.
 
+use std::time::Duration;
+
 use axum::Json;
 use axum::extract::{FromRequestParts, Path, Query, State};
 use axum::http::request::Parts;
@@ -20,6 +22,8 @@ use crate::model::access::Scopes;
 use crate::model::id::uuid;
 use crate::model::{Error, Etag, Guard, Who};
 
+/// How long a session on its way to linked calendars is waited for (PRODUCT §6).
+const PATIENCE: Duration = Duration::from_secs(2);
 /// The most that one page or one `:bulk` holds.
 const MOST: usize = 500;
 const USUAL: usize = 50;
@@ -184,7 +188,7 @@ pub async fn create(
 ) -> Reply<Response> {
     let who = who.with(Scopes::WRITE)?;
     let uid = fallback_uid(&app, &who, headers.get("idempotency-key"))?;
-    let made = sessions::create(&app, &who, &body, &uid).await?;
+    let made = sessions::create(&app, &who, &body, &uid, PATIENCE).await?;
     Ok(answer(&app, &made))
 }
 
@@ -299,7 +303,9 @@ pub async fn create_many(
 
 async fn make_one(app: &App, who: &Who, one: Value) -> Result<BulkResult, Problem> {
     let made = match one {
-        Value::Object(object) => sessions::create(app, who, &object, &new_uid(app)?).await,
+        Value::Object(object) => {
+            sessions::create(app, who, &object, &new_uid(app)?, Duration::ZERO).await
+        }
         _ => Err(vec![FieldError::new("", "must be an object")].into()),
     };
     Ok(match made {

@@ -10,6 +10,7 @@ mod feed;
 mod keys;
 mod output;
 mod serve;
+mod sync;
 mod transfer;
 mod user;
 
@@ -70,6 +71,8 @@ enum Command {
     Import(transfer::Import),
     /// Write a calendar, or all of somebody's, to standard output
     Export(transfer::Export),
+    /// Run somebody's links with other calendars now, or say what that would do
+    Sync(sync::Sync),
     /// Write the whole database into one file, while the server runs
     Backup(backup::Backup),
     /// Fill an empty database of either kind from such a file
@@ -146,6 +149,7 @@ async fn with_app(app: &App, command: Command) -> Outcome {
         Command::Token(command) => credential::token(app, command).await,
         Command::Feed(feed) => feed::run(app, feed).await,
         Command::Import(import) => transfer::import(app, import).await,
+        Command::Sync(sync) => sync::run(app, sync).await,
         Command::Export(export) => transfer::export(app, export).await,
         Command::Backup(backup) => backup::backup(app, backup).await,
         Command::Restore(restore) => backup::restore(app, restore).await,

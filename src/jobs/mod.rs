@@ -43,6 +43,7 @@ pub async fn run(app: App, mut stop: watch::Receiver<bool>) {
             _ = stop.changed() => return,
         }
     };
+    app.wake.set_heard(true);
     let mut worker = Worker::new(app, bridge);
     loop {
         let pause = worker.turn().await;
@@ -54,6 +55,7 @@ pub async fn run(app: App, mut stop: watch::Receiver<bool>) {
             done = worker.chores.ended(), if worker.chores.busy() => worker.chores.done(done),
         }
     }
+    worker.app.wake.set_heard(false);
     worker.stop().await;
 }
 

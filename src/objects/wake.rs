@@ -25,6 +25,7 @@ struct Parts {
     any: AtomicBool,
     linked: RwLock<HashSet<CalendarId>>,
     changed: Mutex<HashMap<CalendarId, Option<LinkId>>>,
+    heard: AtomicBool,
     bell: Notify,
 }
 
@@ -70,6 +71,16 @@ impl Wake {
         }
         drop(changed);
         self.0.bell.notify_one();
+    }
+
+    /// Somebody in this process works on what is told, or does not any more.
+    pub fn set_heard(&self, heard: bool) {
+        self.0.heard.store(heard, Ordering::Release);
+    }
+
+    /// Whether somebody does: who waits for it need not, otherwise.
+    pub fn is_heard(&self) -> bool {
+        self.0.heard.load(Ordering::Acquire)
     }
 
     /// There is something to do that is in the database already: a link was made, a webhook came in.

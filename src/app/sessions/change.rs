@@ -61,6 +61,15 @@ pub async fn patch(
             name: object.member.name.clone(),
             body: body.into(),
         };
+        let chosen = change.get("sync").is_some_and(|sync| !sync.is_null());
+        let to = match &slug {
+            Some(slug) if *slug != cal.slug => target(app, who, Some(slug)).await?.calendar.id,
+            _ => cal.calendar.id,
+        };
+        if chosen {
+            let which = (key.uid.as_str(), object.member.name.as_str());
+            synced::choose(app, who, to, which, &fields.sync).await?;
+        }
         match objects::put(&app.door(), &cal, draft, &own, origin(who)).await {
             Err(Error::PreconditionFailed) => continue,
             done => done?,
@@ -71,7 +80,10 @@ pub async fn patch(
             key.calendar = Some(slug);
         }
         let mut session = super::get(app, who, &key).await?;
-        session.calendar_synced = synced(&fields.sync);
+        if chosen {
+            synced::send(app, who, to, &key.uid).await?;
+            synced::tell(app, who, std::slice::from_mut(&mut session)).await?;
+        }
         return Ok(session);
     }
     Err(Error::Unavailable("the session is being changed by others, try again".into()).into())

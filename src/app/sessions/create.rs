@@ -1,14 +1,17 @@
 //! Making sessions. All writes go through `objects`, the one door.
 
+use std::time::Duration;
+
 use serde_json::{Map, Value};
 
 use super::author;
-use super::fields::Fields;
+use super::fields::{Fields, Sync};
 use super::merge::{self, FieldError};
 use super::times::Times;
 use super::validate::validate;
 use super::view::view;
 use super::{Fault, Key, Session, events, load, owner, parse, synced};
+
 use crate::app::App;
 use crate::app::calendars::{self, zone};
 use crate::app::import::object_name;
@@ -38,7 +41,8 @@ pub struct Created {
     pub created: bool,
 }
 
-/// Makes a session from a JSON object. Asked again with the same UID and fields it answers the same session.
+/// Makes a session from a JSON object. Asked again with the same UID and fields it answers the same session. One that is
+/// to go to linked calendars is waited for, at most for `patience`.
 ///
 /// # Errors
 /// The wrong fields; `no-uid-conflict` when the UID belongs to another session.
@@ -47,6 +51,7 @@ pub async fn create(
     who: &Who,
     object: &Map<String, Value>,
     fallback_uid: &str,
+    patience: Duration,
 ) -> Result<Created, Fault> {
     let Parts {
         uid,
@@ -72,15 +77,42 @@ pub async fn create(
         calendar: Some(cal.slug.clone()),
         occurrence: None,
     };
-    let created = store(app, who, &cal, &key.uid, &body).await?;
+    let chosen = object.get("sync").is_some_and(|sync| !sync.is_null());
+    let created = match is_there(app, &cal, &key.uid).await? {
+        true => false,
+        false => {
+            if chosen {
+                let name = object_name(&key.uid);
+                let which = (key.uid.as_str(), name.as_str());
+                synced::choose(app, who, cal.calendar.id, which, &fields.sync).await?;
+            }
+            store(app, who, &cal, &key.uid, &body).await?
+        }
+    };
     if !created && !same(app, who, &key, &body).await? {
         return Err(
             Error::Conflict(format!("the UID {} belongs to another session", key.uid)).into(),
         );
     }
     let mut session = super::get(app, who, &key).await?;
-    session.calendar_synced = synced(&fields.sync);
+    if created && chosen {
+        synced::send(app, who, cal.calendar.id, &key.uid).await?;
+        let patience = match fields.sync {
+            Sync::All(false) => Duration::ZERO,
+            _ => patience,
+        };
+        synced::wait(app, who, &mut session, patience).await?;
+    }
     Ok(Created { session, created })
+}
+
+async fn is_there(app: &App, cal: &Bound, uid: &str) -> Result<bool> {
+    let id = cal.calendar.id;
+    let there = app
+        .store
+        .peek(|tx| Box::pin(async move { store::objects::by_uid(tx, id, uid).await }))
+        .await?;
+    Ok(there.is_some())
 }
 
 /// Stores a new session's text. `false`: the UID is there already, perhaps since a moment ago by the same program on
@@ -92,14 +124,6 @@ async fn store(
     uid: &str,
     body: &[u8],
 ) -> Result<bool> {
-    let id = cal.calendar.id;
-    let there = app
-        .store
-        .peek(|tx| Box::pin(async move { store::objects::by_uid(tx, id, uid).await }))
-        .await?;
-    if there.is_some() {
-        return Ok(false);
-    }
     let draft = Draft {
         name: object_name(uid),
         body: body.to_vec().into(),

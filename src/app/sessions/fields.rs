@@ -252,8 +252,28 @@ impl Status {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(untagged)]
 pub enum Sync {
+    /// To all of its calendar's links, or to none.
     All(bool),
-    Links(Vec<String>),
+    /// To these, by their ids.
+    Links(#[serde(deserialize_with = "names")] Vec<String>),
+}
+
+/// Ids as texts or as numbers.
+fn names<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Vec<String>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Name {
+        Text(String),
+        Number(i64),
+    }
+    let names = Vec::<Name>::deserialize(from)?;
+    Ok(names
+        .into_iter()
+        .map(|name| match name {
+            Name::Text(text) => text,
+            Name::Number(number) => number.to_string(),
+        })
+        .collect())
 }
 
 impl Default for Sync {

@@ -78,10 +78,12 @@ pub async fn list(app: &App, who: &Who, filter: &Filter) -> Result<Page, Fault> 
         Some(_) => return Err(vec![FieldError::new("cursor", "not a cursor of this list")].into()),
     };
     let calendars = in_question(app, who, filter).await?;
-    match ranged {
-        true => in_range(app, filter, cursor, calendars).await,
-        false => by_name(app, filter, cursor, calendars).await,
-    }
+    let mut page = match ranged {
+        true => in_range(app, filter, cursor, calendars).await?,
+        false => by_name(app, filter, cursor, calendars).await?,
+    };
+    super::synced::tell(app, who, &mut page.sessions).await?;
+    Ok(page)
 }
 
 /// The calendars to look into, by id.

@@ -3,8 +3,7 @@
 //!
 //! A session is found by its UID, one instance of a series by the time at which the series has it. State applies to an
 //! instance: changing one makes its override.
-//!
-//! Left out until bridges exist: `sync` other than `false` changes nothing, and `calendar_synced` says so.
+//! Where it goes besides is [`synced`].
 
 pub mod author;
 mod change;
@@ -16,6 +15,7 @@ mod list;
 pub mod merge;
 mod range;
 mod shift;
+mod synced;
 pub mod times;
 pub mod validate;
 pub mod view;
@@ -33,7 +33,7 @@ use crate::model::access::readable;
 use crate::model::{Bound, CalendarKind, Error, Path, Result, StoredObject, Who};
 use crate::store;
 use edit::Owner;
-use fields::{Fields, Sync};
+use fields::Fields;
 use instance::Found;
 use merge::FieldError;
 use times::{Times, print_instant};
@@ -105,7 +105,9 @@ pub async fn get(app: &App, who: &Who, key: &Key) -> Result<Session, Fault> {
     let tree = parse(&object.body)?;
     let times = Times::of(&tree, zone(&bound.calendar));
     let found = instance::find(&tree, &times, key.occurrence.as_deref())?;
-    Ok(session(app, &bound, &object, &times, &found))
+    let mut session = session(app, &bound, &object, &times, &found);
+    synced::tell(app, who, std::slice::from_mut(&mut session)).await?;
+    Ok(session)
 }
 
 /// The object that holds a session, and its calendar. Whether it may be read or written is still to be asked.
@@ -207,17 +209,6 @@ fn session(
         etag: object.member.etag.0.clone(),
         href: format!("{}{}", app.prefix(), path.print()),
         calendar_synced: BTreeMap::new(),
-    }
-}
-
-/// The answer to `sync`: no link exists, so whatever was chosen is off.
-fn synced(sync: &Sync) -> BTreeMap<String, String> {
-    match sync {
-        Sync::All(_) => BTreeMap::new(),
-        Sync::Links(links) => links
-            .iter()
-            .map(|link| (link.clone(), "off".to_string()))
-            .collect(),
     }
 }
 

@@ -58,11 +58,7 @@ fn unit(row: &Row<'_>) -> Result<Unit> {
         base_theirs: row.opt_bytes(6)?.map(<[u8]>::to_vec),
         theirs_hash: row.text(7)?.to_string(),
         losses: row.text(8)?.to_string(),
-        wanted: match row.int(9)? {
-            0 => Some(false),
-            1 => Some(true),
-            _ => None,
-        },
+        wanted: wanted(row.int(9)?),
         held: row.flag(10)?,
         dirty: row.int(11)?,
         attempts: row.int(12)?,
@@ -523,4 +519,51 @@ pub async fn lossy(
         Ok((row.text(0)?.to_string(), row.text(1)?.to_string()))
     })
     .await
+}
+
+/// How an event stands, for who asks whether it has arrived.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Standing {
+    /// A session's own choice.
+    pub wanted: Option<bool>,
+    /// It is there.
+    pub there: bool,
+    /// Marked, and not settled yet.
+    pub waits: bool,
+    pub parked: bool,
+    pub ours_etag: String,
+}
+
+/// How events stand, by UID; of those that the link does not know, nothing.
+pub async fn standing(
+    tx: &mut Tx<'_>,
+    link: LinkId,
+    uids: &[&str],
+) -> Result<std::collections::HashMap<String, Standing>> {
+    let statement = sql!(
+        "select uid, wanted, remote_id, dirty, parked, ours_etag from unit where link_id = $1 and uid = $2"
+    );
+    let mut found = std::collections::HashMap::new();
+    tx.each_many(statement, uids.iter().map(|uid| args![link, *uid]), |row| {
+        let standing = Standing {
+            wanted: wanted(row.int(1)?),
+            there: !row.text(2)?.is_empty(),
+            waits: row.int(3)? > 0,
+            parked: !row.text(4)?.is_empty(),
+            ours_etag: row.text(5)?.to_string(),
+        };
+        found.insert(row.text(0)?.to_string(), standing);
+        Ok(())
+    })
+    .await?;
+    Ok(found)
+}
+
+/// As it is stored: -1 as the link says.
+fn wanted(number: i64) -> Option<bool> {
+    match number {
+        0 => Some(false),
+        1 => Some(true),
+        _ => None,
+    }
 }
