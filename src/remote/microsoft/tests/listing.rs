@@ -255,6 +255,26 @@ async fn facts_9_moved_then_cancelled() {
     assert!(!text.contains("RECURRENCE-ID"), "{text}");
 }
 
+/// FACTS §4.3: where the expansion is refused, `/instances` tells exceptions and deleted dates.
+#[tokio::test]
+async fn without_the_expansion_instances_tell_the_same() {
+    let world = World::new();
+    let master = add(&world, series("S"));
+    let second = occurrence(&world, &master, "2026-03-09").await;
+    let third = occurrence(&world, &master, "2026-03-16").await;
+    let graph = world.simulator.graph();
+    assert!(graph.edit(BOB, &second, json!({"subject": "S2"})) && graph.remove(BOB, &third));
+    let expanded = world.read(&world.get(&master).await);
+    let on = On::service(Service::Graph).target("exceptionOccurrences");
+    world.simulator.faults().next(on, What::status(400));
+    let looked_up = world.read(&world.get(&master).await);
+    assert_eq!(
+        String::from_utf8(looked_up.text).unwrap(),
+        String::from_utf8(expanded.text).unwrap()
+    );
+    world.clean();
+}
+
 /// FACTS §9.11: a deleted series takes its exceptions with it.
 #[tokio::test]
 async fn facts_11_a_master_goes_while_exceptions_exist() {

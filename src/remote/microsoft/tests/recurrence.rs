@@ -1,5 +1,5 @@
 use super::*;
-use serde_json::json;
+use serde_json::{Value, json};
 
 fn wall(name: &str) -> Wall {
     Wall::named(name).unwrap()
