@@ -33,6 +33,9 @@ mod undo;
 pub mod watch;
 mod work;
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 

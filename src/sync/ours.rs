@@ -30,7 +30,7 @@ pub async fn gather(run: &Run, all: bool) -> Result<(), Stop> {
         run.write(move |tx| Box::pin(units::mark_missing(tx, link, calendar)))
             .await?;
     }
-    if all {
+    if all && run.pushes() {
         run.write(move |tx| Box::pin(units::mark_unsaid(tx, link, calendar)))
             .await?;
     }

@@ -1,0 +1,7 @@
+//! The engine over a provider made of memory.
+
+mod bench;
+mod model;
+mod named;
+mod random;
+mod remote;
