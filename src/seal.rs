@@ -393,7 +393,7 @@ mod tests {
         );
         assert_eq!(&**command.unseal("p", &before).unwrap(), b"x");
         command.drop_old_keys().unwrap();
-        assert_eq!(command.key_ids(), [new.clone()]);
+        assert_eq!(command.key_ids(), std::slice::from_ref(&new));
         assert!(command.unseal("p", &before).is_err());
         assert_eq!(Seal::open(None, &path, &dice).unwrap().key_ids(), [new]);
         let variable = Seal::with_random_key(&dice).unwrap();

@@ -85,6 +85,8 @@ pub async fn all_due(app: &App) -> Result<Vec<Report>> {
 }
 
 type Ran = Result<Vec<Report>>;
+/// A run that is over, with its provider's name, or broke.
+type Joined = Result<(Id, (&'static str, Ran)), JoinError>;
 
 struct Worker {
     app: App,
@@ -150,7 +152,7 @@ impl Worker {
             .max(Duration::from_millis(20))
     }
 
-    fn ended(&mut self, done: Option<Result<(Id, (&'static str, Ran)), JoinError>>) {
+    fn ended(&mut self, done: Option<Joined>) {
         match done {
             None => {}
             Some(Ok((id, (provider, ran)))) => {

@@ -367,6 +367,9 @@ pub struct Busy {
     pub tentative: bool,
 }
 
+/// Busy time of one calendar, by its remote id; unknown is not free.
+pub type BusyOf = (String, Result<Vec<Busy>, Fault>);
+
 /// A provider. Calls take the account and give meaning or a [`Fault`]; they never retry by themselves, except once
 /// after a 401 (see [`Account::send`]).
 pub trait Provider: Send + Sync {
@@ -416,7 +419,7 @@ pub trait Provider: Send + Sync {
         account: &'a Account,
         calendars: &'a [String],
         range: (i64, i64),
-    ) -> Answer<'a, Result<Vec<(String, Result<Vec<Busy>, Fault>)>, Fault>>;
+    ) -> Answer<'a, Result<Vec<BusyOf>, Fault>>;
 
     fn watch<'a>(
         &'a self,

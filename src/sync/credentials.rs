@@ -433,8 +433,11 @@ impl Keeper {
     }
 }
 
+/// A sealed secret and its number.
+type Sealed = (Vec<u8>, i64);
+
 /// The sealed secret. A boxed future of its own, so that the compiler sees that what waits for it can be sent.
-fn stored(store: Store, id: ConnectionId) -> BoxFuture<'static, Result<Option<(Vec<u8>, i64)>>> {
+fn stored(store: Store, id: ConnectionId) -> BoxFuture<'static, Result<Option<Sealed>>> {
     Box::pin(async move {
         store
             .peek(move |tx| Box::pin(connections::secret(tx, id)))

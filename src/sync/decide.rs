@@ -128,10 +128,10 @@ pub fn read(run: &Run, uid: &str, items: &[Item]) -> Result<Option<Theirs>, Refu
 ///
 /// # Errors
 /// When theirs cannot be said in iCalendar.
-pub fn decide(run: &Run, event: Event) -> Result<Decision, (Event, Refusal)> {
+pub fn decide(run: &Run, event: Event) -> Result<Decision, Box<(Event, Refusal)>> {
     let theirs = match read(run, &event.unit.uid, &event.items) {
         Ok(theirs) => theirs,
-        Err(refusal) => return Err((event, refusal)),
+        Err(refusal) => return Err(Box::new((event, refusal))),
     };
     let changes = (ours_change(&event), theirs_change(&event, theirs.as_ref()));
     let told = match &event.ours {

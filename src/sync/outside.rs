@@ -148,8 +148,10 @@ mod tests {
 
     #[test]
     fn the_tenant_stands_in_every_address_and_only_registered_applications_count() {
-        let mut config = Config::default();
-        config.public_url = "https://cal.example/x".into();
+        let mut config = Config {
+            public_url: "https://cal.example/x".into(),
+            ..Config::default()
+        };
         config.microsoft.tenant = "contoso.example".into();
         let all = endpoints(&config);
         assert_eq!(

@@ -48,7 +48,8 @@ async fn page(run: &Run, events: Vec<Event>) -> Result<Progress, Stop> {
     let (mut local, mut remote) = (Vec::new(), Vec::new());
     for event in events {
         match decide(run, event) {
-            Err((event, refusal)) => {
+            Err(refused) => {
+                let (event, refusal) = *refused;
                 run.count(|counts| counts.parked += 1);
                 local.push(here::parked(&event, refusal.code, refusal.reason));
             }

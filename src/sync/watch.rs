@@ -104,8 +104,7 @@ async fn watch_link(
     let account = bridge.account(&connection).await?;
     let live = live
         .into_iter()
-        .filter(|watch| !watch.old && watch.expires > now && !watch.resource.is_empty())
-        .next_back();
+        .rfind(|watch| !watch.old && watch.expires > now && !watch.resource.is_empty());
     let outcome = match &live {
         Some(watch) => renewed(bridge, provider, &account, watch).await,
         None => Ok(None),

@@ -211,12 +211,15 @@ async fn plan_all(
             match decide(&run, event) {
                 Ok(decision) if decision.act == super::plan::Act::Nothing => {}
                 Ok(decision) => planned.push(decision.planned()),
-                Err((event, refusal)) => planned.push(Planned {
-                    uid: event.unit.uid,
-                    title: String::new(),
-                    act: super::plan::Act::Nothing,
-                    refused: Some(refusal.reason),
-                }),
+                Err(refused) => {
+                    let (event, refusal) = *refused;
+                    planned.push(Planned {
+                        uid: event.unit.uid,
+                        title: String::new(),
+                        act: super::plan::Act::Nothing,
+                        refused: Some(refusal.reason),
+                    });
+                }
             }
         }
     }

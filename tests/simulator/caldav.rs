@@ -622,8 +622,7 @@ fn uid(text: &str) -> Option<String> {
         .replace("\n ", "")
         .replace("\n\t", "");
     let mut lines = unfolded.lines();
-    let found = lines.find_map(|line| line.strip_prefix("UID:").map(str::to_string));
-    found
+    lines.find_map(|line| line.strip_prefix("UID:").map(str::to_string))
 }
 
 /// What iCloud does: its own PRODID, stamps of its own, lines folded anew.

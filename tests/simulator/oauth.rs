@@ -412,7 +412,7 @@ impl Authority {
             || redirect.starts_with("http://localhost:")
             || redirect.starts_with("http://[::1]:");
         let known = client.redirects.iter().any(|known| known == redirect);
-        if !known && !(client.loopback && local) {
+        if !(known || client.loopback && local) {
             let text = match self.flavour {
                 Flavour::Google => "Error 400: redirect_uri_mismatch.",
                 Flavour::Microsoft => "AADSTS50011: The redirect URI does not match.",

@@ -90,7 +90,7 @@ async fn everything_is_sealed_anew_while_a_server_runs() {
     assert_eq!(heard.last(), Some(&2));
     assert_ne!(done.key, old);
     // The server reads what was sealed anew, and seals with the new key from now on.
-    assert_eq!(secrets(&server, &anna).await, [first.clone()]);
+    assert_eq!(secrets(&server, &anna).await, std::slice::from_ref(&first));
     let second = feed(&server, &anna).await;
     assert!(server.has_the_key().await.unwrap());
     let used = list(&command).await.unwrap();

@@ -155,7 +155,7 @@ type State = BTreeMap<u16, u8>;
 
 fn object_of(name: u16, version: u8) -> String {
     let zone = ["Europe/Berlin", "Asia/Tokyo", "America/New_York", "UTC"][usize::from(version % 4)];
-    let long = "DESCRIPTION:x\r\n".repeat(if name % 7 == 0 { 300 } else { 1 });
+    let long = "DESCRIPTION:x\r\n".repeat(if name.is_multiple_of(7) { 300 } else { 1 });
     event(&format!(
         "DTSTART;TZID={zone}:202611{:02}T090000\r\n{long}SEQUENCE:{version}\r\n",
         name % 28 + 1

@@ -133,7 +133,8 @@ mod tests {
             let status = StatusCode::from_u16(*status).unwrap();
             assert_eq!(of(status, code, *after), *wanted, "{status} {code}");
         }
-        let kinds: &[(u16, &str, fn(&Fault) -> bool)] = &[
+        type Kind = (u16, &'static str, fn(&Fault) -> bool);
+        let kinds: &[Kind] = &[
             (401, "InvalidAuthenticationToken", |f| {
                 matches!(f, Fault::Revoked(_))
             }),

@@ -107,7 +107,7 @@ async fn killed<F: Future>(work: F, polls: u64) -> Option<F::Output> {
     .await
 }
 
-fn fates(mut rng: Rng, mut faults: u32) -> Box<dyn FnMut(&str) -> Fate + Send> {
+fn fates(mut rng: Rng, mut faults: u32) -> super::remote::Fates {
     Box::new(move |_| {
         if faults == 0 || !rng.one_in(3) {
             return Fate::Fine;

@@ -45,6 +45,9 @@ pub struct Cal {
     log: Vec<(u64, String)>,
 }
 
+/// Says of each call, by its name, what becomes of it.
+pub type Fates = Box<dyn FnMut(&str) -> Fate + Send>;
+
 #[derive(Default)]
 pub struct State {
     pub cals: HashMap<String, Cal>,
@@ -53,7 +56,7 @@ pub struct State {
     keys: HashMap<String, String>,
     epoch: u64,
     /// Draws the fate of the next call.
-    pub fates: Option<Box<dyn FnMut(&str) -> Fate + Send>>,
+    pub fates: Option<Fates>,
     /// (id of the master, value) of what was changed just before a call.
     pub touched: Vec<(String, String)>,
     /// Calls by name.

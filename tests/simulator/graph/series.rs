@@ -272,10 +272,9 @@ impl Item {
     /// The first date of the pattern: the start of a series moves there.
     pub(super) fn first_date(&self) -> Option<Date> {
         let start = self.start.local.date();
-        let found = REACHES
+        REACHES
             .iter()
-            .find_map(|days| self.dates(later(start, *days)).first().copied());
-        found
+            .find_map(|days| self.dates(later(start, *days)).first().copied())
     }
 
     fn planned(&self, date: Date) -> Occurrence {
