@@ -365,7 +365,7 @@ async fn parts_of_a_series_are_told_with_it() {
             .values()
             .filter_map(|item| item.series.clone())
             .collect();
-        assert_eq!(series, std::slice::from_ref(&id));
+        assert_eq!(series, std::slice::from_ref(id));
     }
 }
 
