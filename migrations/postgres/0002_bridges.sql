@@ -7,7 +7,7 @@ create table connection (
   provider     text collate "C" not null,
   account      text collate "C" not null,
   label        text collate "C" not null,
-  name         text not null default '',         -- what its owner calls it; '' = the label
+  name         text collate "C" not null default '',         -- what its owner calls it; '' = the label
   secret       bytea not null,                    -- sealed: tokens, or user name and password, or a secret address
   secret_seq   bigint not null default 0,       -- counts its changes, so that a late refresh does not undo a newer one
   scopes       text collate "C" not null default '',
