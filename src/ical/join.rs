@@ -119,6 +119,13 @@ fn tzid(zone: &[u8]) -> Option<&[u8]> {
     (!folded && !value.contains(&b'\\')).then_some(value)
 }
 
+/// A text whose lines end in CRLF, whatever they ended in: XML turns CRLF into LF, and so do many servers.
+pub fn with_crlf(text: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(text.len() + text.len() / 32);
+    push_crlf(text, &mut out);
+    out
+}
+
 /// Puts lines out with CRLF, whatever they ended in.
 fn push_crlf(raw: &[u8], out: &mut Vec<u8>) {
     let mut rest = raw;

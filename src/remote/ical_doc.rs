@@ -1,6 +1,7 @@
 //! iCalendar documents from and for others, as the CalDAV and the ICS provider take them.
 
 use super::{Item, Marker, Read, Reading, Refusal};
+use crate::ical::join::with_crlf;
 use crate::ical::object::{Kind, Object, Rules, validate};
 use crate::ical::tree::{Component, Limits, Tree};
 use crate::ical::write::{Patch, line_of, text_line};
@@ -33,7 +34,7 @@ pub fn read(item: &Item, account: &str) -> Result<Read, Refusal> {
                 .any(|guest| !is_account(&guest.value(), account))
         }),
         losses: Vec::new(),
-        text: item.doc.to_vec(),
+        text: with_crlf(&item.doc),
     })))
 }
 

@@ -13,7 +13,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha2::{Digest, Sha256};
 
 use super::Bridge;
-use super::connect::probe::unreachable_from_outside;
+use super::connect::probe::no_way_from;
 use super::run::place;
 use super::texts::hex;
 use crate::model::bridge::{Connection, Link};
@@ -48,7 +48,8 @@ pub struct Tended {
 /// Trouble with the database; what providers say is noted and tried again.
 pub async fn tend(bridge: &Bridge, public_url: &str) -> Result<Tended> {
     let mut tended = Tended::default();
-    if unreachable_from_outside(public_url).is_none() {
+    let mut known = bridge.endpoints.values();
+    if known.any(|endpoints| no_way_from(endpoints, public_url).is_none()) {
         let now = bridge.clock.now();
         let due = bridge
             .store
@@ -102,6 +103,9 @@ async fn watch_link(
         return later(bridge, id, now + REFUSED).await;
     }
     let account = bridge.account(&connection).await?;
+    if no_way_from(&account.endpoints, public_url).is_some() {
+        return later(bridge, id, now + AGAIN).await;
+    }
     let live = live
         .into_iter()
         .rfind(|watch| !watch.old && watch.expires > now && !watch.resource.is_empty());

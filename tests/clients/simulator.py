@@ -4,7 +4,6 @@ import base64
 import hashlib
 import json
 import os
-import re
 import secrets
 import subprocess
 import threading
@@ -81,28 +80,50 @@ class Simulator:
         return self.control("faults/next", what=what, **how)
 
 
+class Form(dict):
+    """What a form sends if nobody touches it."""
+
+    action, method = "", "get"
+
+
 class Forms(HTMLParser):
-    """The first form of a page as its fields; boxes and radio buttons count where they are checked."""
+    """The forms of a page; boxes and radio buttons count where they are checked, lists where something is chosen."""
 
     def __init__(self, page):
         super().__init__()
-        self.action, self.method, self.fields = None, "get", []
+        self.all, self.select = [], None
         self.feed(page)
 
     def handle_starttag(self, tag, pairs):
         pairs = dict(pairs)
         if tag == "form":
-            self.action, self.method = pairs.get("action", ""), pairs.get("method", "get").lower()
-        if tag == "input" and (pairs.get("type") not in ("radio", "checkbox") or "checked" in pairs) and "name" in pairs:
-            self.fields.append((pairs["name"], pairs.get("value", "")))
+            self.all.append(Form())
+            self.all[-1].action, self.all[-1].method = pairs.get("action", ""), pairs.get("method", "get")
+        elif not self.all:
+            return
+        elif tag == "input" and (pairs.get("type") not in ("radio", "checkbox") or "checked" in pairs) and "name" in pairs:
+            self.all[-1].setdefault(pairs["name"], []).append(pairs.get("value") or "")
+        elif tag in ("select", "textarea"):
+            self.select = pairs["name"]
+            if tag == "textarea":
+                self.all[-1][self.select] = [""]
+        elif tag == "option" and ("selected" in pairs or self.select not in self.all[-1]):
+            self.all[-1][self.select] = [pairs.get("value") or ""]
+
+    @staticmethod
+    def of(page, action, **wanted):
+        """The form that goes to an address and has these values."""
+        for form in Forms(page).all:
+            if form.action.endswith(action) and all(form.get(name) == [value] for name, value in wanted.items()):
+                return form
+        raise AssertionError(f"no form to {action} with {wanted} in {page}")
 
 
 def consent(session, page, account, keep=lambda scope: True, answer="allow"):
     """Answers a consent page as a person would; the answer of the provider, redirects not followed."""
-    form = Forms(page.text)
-    chosen = [(name, value) for name, value in form.fields
-              if name != "sim_account" and (name != "sim_scope" or keep(value))]
-    chosen += [("sim_account", account), ("sim_answer", answer)]
+    (form,) = Forms(page.text).all
+    scopes = [scope for scope in form.get("sim_scope", []) if keep(scope)]
+    chosen = form | {"sim_scope": scopes, "sim_account": account, "sim_answer": answer}
     return session.post(urljoin(page.url, form.action or page.url), data=chosen, allow_redirects=False, timeout=30)
 
 
@@ -133,10 +154,6 @@ def sign_in(simulator, provider, account, scopes, keep=lambda scope: True, **mor
         again = session.post(base + "/token", data=form | {"code_verifier": verifier}, timeout=30)
         assert again.status_code == 400, "a code works once"
         return answer.json()
-
-
-def sign_in_url(text):
-    return re.search(r"https?://\S+", text)[0]
 
 
 class Receiver:

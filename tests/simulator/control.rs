@@ -415,7 +415,7 @@ pub fn settings(origin: &str) -> String {
     let secret = crate::simulator::oauth::CLIENT_SECRET;
     format!(
         "Simulated providers on {origin} (page and JSON: {origin}/control/)\n\n\
-         # paste into kalends.toml\n\
+         # paste into config.toml\n\
          [google]\nclient_id = \"{id}\"\nclient_secret = \"{secret}\"\n\
          authorize_url = \"{origin}/google/o/oauth2/v2/auth\"\ntoken_url = \"{origin}/google/token\"\n\
          userinfo_url = \"{origin}/google/userinfo\"\nrevoke_url = \"{origin}/google/revoke\"\n\

@@ -11,6 +11,7 @@ use url::Url;
 use super::super::{Account, Change, Fault, From, Item, Next, Page, Place};
 use super::wire::{self, Told};
 use super::{Skills, ask, call, get, is_calendar, refused, url, xml_request};
+use crate::ical::join::with_crlf;
 use crate::xml::Name;
 
 /// Texts asked for at a time.
@@ -262,7 +263,7 @@ async fn read(account: &Account, place: &Place, hrefs: Vec<String>) -> Result<Ve
                 stamp: told.and_then(|one| one.etag()).unwrap_or_default(),
                 id: href.clone(),
                 series: None,
-                doc: text.into(),
+                doc: with_crlf(text.as_bytes()).into(),
             }),
             (None, Some(404 | 410)) => None,
             // Left out of the answer: ask for itself before it is taken for gone.

@@ -720,3 +720,25 @@ async fn an_event_with_guests_is_left_alone_where_it_is_not_known_whose_it_is() 
         Err(Fault::Refused(Refusal { code: "guests", .. }))
     ));
 }
+
+#[tokio::test]
+async fn lines_end_in_crlf_again_after_xml_made_them_lf() {
+    let lf = event("u", "Tea", "DESCRIPTION:a\r\n b\r\n").replace("\r\n", "\n");
+    let script = Script::new()
+        .answer(207, multistatus(&member("/cal/work/a.ics", "1", ""), "t"))
+        .answer(207, multistatus(&member("/cal/work/a.ics", "1", &lf), ""));
+    let account = account(&script);
+    let page = CalDav
+        .changes(&account, &place(SYNC), From::Start)
+        .await
+        .unwrap();
+    let [Change::Whole(items)] = &page.changes[..] else {
+        panic!("{page:?}")
+    };
+    let crlf = event("u", "Tea", "DESCRIPTION:a\r\n b\r\n");
+    assert_eq!(items[0].doc, crlf, "as a GET or our own write has it");
+    let Ok(Read::Event(reading)) = CalDav.read(&place(SYNC), "", &[known(&lf, "1")]) else {
+        panic!()
+    };
+    assert_eq!(String::from_utf8(reading.text).unwrap(), crlf);
+}

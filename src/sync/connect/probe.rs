@@ -9,7 +9,7 @@ use super::{about, in_words, keep_listing};
 use crate::model::bridge::{Connection, Health};
 use crate::model::{Error, Result};
 use crate::remote::dated::Dated;
-use crate::remote::{Account, Fault, Listed, Provider};
+use crate::remote::{Account, Endpoints, Fault, Listed, Provider};
 use crate::store::bridges::connections;
 
 /// How one thing is.
@@ -83,7 +83,7 @@ pub async fn test(bridge: &Bridge, connection: &Connection, public_url: &str) ->
         lines.extend(calendars(bridge, row.provider, &account, connection).await?);
     }
     lines.extend(dated.ahead().map(clock));
-    lines.push(notices(row.provider, public_url));
+    lines.push(notices(row.provider, &account.endpoints, public_url));
     Ok(lines)
 }
 
@@ -194,7 +194,7 @@ fn clock(ahead: i64) -> Line {
 }
 
 /// Whether the provider can tell us of changes at once.
-fn notices(provider: &dyn Provider, public_url: &str) -> Line {
+fn notices(provider: &dyn Provider, endpoints: &Endpoints, public_url: &str) -> Line {
     if !provider.caps().watches {
         return line(
             "notices",
@@ -202,7 +202,7 @@ fn notices(provider: &dyn Provider, public_url: &str) -> Line {
             "it tells nobody of changes: it is asked at intervals",
         );
     }
-    match unreachable_from_outside(public_url) {
+    match no_way_from(endpoints, public_url) {
         None => line("notices", Verdict::Works, "changes there are told at once"),
         Some(why) => line(
             "notices",
@@ -212,7 +212,13 @@ fn notices(provider: &dyn Provider, public_url: &str) -> Line {
     }
 }
 
-/// Why providers cannot call this address.
+/// Why a provider cannot call this address. One that is inside itself (a simulated one) reaches what is inside.
+pub fn no_way_from(provider: &Endpoints, public_url: &str) -> Option<&'static str> {
+    let inside = !provider.api.is_empty() && unreachable_from_outside(&provider.api).is_some();
+    unreachable_from_outside(public_url).filter(|_| !inside)
+}
+
+/// Why providers outside cannot call this address.
 pub fn unreachable_from_outside(public_url: &str) -> Option<&'static str> {
     let Ok(url) = Url::parse(public_url) else {
         return Some("which is no address");
