@@ -68,6 +68,10 @@ fn every_command_explains_itself() {
         "backup",
         "restore",
         "verify",
+        "keys",
+        "keys list",
+        "keys rotate",
+        "keys drop",
         "doctor",
     ];
     for command in commands {
@@ -499,4 +503,51 @@ fn a_backup_restores_into_an_empty_database_only() {
         "the sealing key is never inside"
     );
     assert!(!folder.join("all.backup.part").exists());
+}
+
+#[test]
+fn keys_are_rotated_and_old_ones_dropped() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    out(folder, &["user", "add", "anna", "--no-password"]);
+    let feed = [
+        "feed",
+        "new",
+        "anna",
+        "--calendar",
+        "calendar",
+        "--privacy",
+        "busy",
+    ];
+    let address = out(folder, &feed);
+    let keys = || json(folder, &["keys", "list", "--json"]);
+    let old = keys()[0]["key"].as_str().unwrap().to_string();
+    assert_eq!(keys()[0]["secrets"], 1);
+    out(folder, &["keys", "rotate"]);
+    let all = keys();
+    assert_eq!(all[1]["key"], old);
+    assert_eq!(
+        (&all[0]["state"], &all[0]["secrets"]),
+        (&"seals".into(), &1.into())
+    );
+    let listed = out(folder, &["feed", "list", "anna"]);
+    assert!(
+        listed.contains(address.trim().rsplit('/').next().unwrap()),
+        "{listed}"
+    );
+    out(folder, &["keys", "drop"]);
+    assert_eq!(keys().as_array().unwrap().len(), 1);
+    out(folder, &["verify"]);
+    let key = keys()[0]["key"].as_str().unwrap().to_string();
+    // A key of the environment is the operator's to change.
+    let text = std::fs::read_to_string(folder.join("data/kalends.key")).unwrap();
+    let mut command = kalends(folder, &["keys", "rotate"]);
+    command.env("KALENDS_KEY", text.lines().last().unwrap());
+    let refused = command.output().unwrap();
+    assert_eq!(refused.status.code(), Some(1));
+    let said = String::from_utf8_lossy(&refused.stderr);
+    assert!(
+        said.contains("Restart the servers") && !said.contains(&key),
+        "{said}"
+    );
 }

@@ -1,5 +1,6 @@
 //! The API as programs see it: real router, real store, no sockets.
 
+mod connections;
 mod sessions;
 
 use std::collections::BTreeSet;

@@ -18,7 +18,7 @@ use crate::store::principals;
 use crate::sync::connect::{self, About};
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 /// Seconds before a consent ends that its owner is told.
 const SOON: i64 = 14 * 86_400;
@@ -337,6 +337,33 @@ pub async fn retry_operators(app: &App) -> Result<u64> {
     app.store
         .write(|tx| Box::pin(connections::retry_operators(tx)))
         .await
+}
+
+/// Tells once of each connection that got into trouble. Its owner sees it on the page and over the API all the time; the
+/// log is for whoever runs the server. How many there were.
+///
+/// # Errors
+/// Trouble with the database.
+pub async fn tell(app: &App) -> Result<usize> {
+    let all = app
+        .store
+        .peek(|tx| Box::pin(connections::untold(tx, 100)))
+        .await?;
+    for one in &all {
+        let (id, health) = (one.id, one.health.as_str());
+        tracing::warn!(
+            connection = id.0,
+            owner = one.owner.0,
+            provider = one.provider,
+            health,
+            why = one.reason,
+            "a connection does not work"
+        );
+        app.store
+            .write(move |tx| Box::pin(connections::told(tx, id)))
+            .await?;
+    }
+    Ok(all.len())
 }
 
 /// What was typed in, from texts.

@@ -1,5 +1,7 @@
 //! Examining an installation: files, settings, database, and the discovery that clients do, against the running server.
 
+mod bridges;
+
 use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
@@ -73,6 +75,7 @@ pub fn before_opening(config: &Config) -> Vec<Finding> {
     if let Some(finding) = key_file(&config.key_file()) {
         findings.push(finding);
     }
+    findings.extend(bridges::registrations(config));
     findings
 }
 
@@ -104,6 +107,10 @@ pub async fn examine(app: &App) -> Vec<Finding> {
         ),
         Err(fault) => Finding::wrong("users", fault.to_string()),
     });
+    match bridges::connected(app).await {
+        Ok(found) => findings.extend(found),
+        Err(fault) => findings.push(Finding::wrong("bridges", fault.to_string())),
+    }
     findings.extend(discovery(app).await);
     findings
 }

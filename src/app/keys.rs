@@ -242,7 +242,7 @@ pub async fn drop_old(app: &App) -> Result<Vec<String>> {
         .find(|key| !key.seals && key.known && key.secrets > 0)
     {
         return Err(Error::Conflict(format!(
-            "{} secrets are sealed with the key {}: run `kalends keys rotate` first",
+            "{} secrets are sealed with the key {}: run `kalends keys rotate` first (sign-ins under way take ten minutes)",
             used.secrets, used.id
         )));
     }

@@ -6,7 +6,7 @@ use futures_util::future::BoxFuture;
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::Instant;
 
-use crate::app::{App, bridges};
+use crate::app::{App, bridges, connections};
 use crate::model::Result;
 use crate::sync::{self, Bridge, watch};
 
@@ -33,6 +33,11 @@ pub const CHORES: &[Chore] = &[
         name: "calendar lists",
         every: Duration::from_secs(300),
         run: |_, bridge| Box::pin(async move { sync::tend_lists(&bridge).await.map(drop) }),
+    },
+    Chore {
+        name: "telling",
+        every: Duration::from_secs(60),
+        run: |app, _| Box::pin(async move { connections::tell(&app).await.map(drop) }),
     },
     Chore {
         name: "forgetting",

@@ -1,7 +1,7 @@
 //! The end of a connection: webhooks are stopped, access is given back where there is a call for that, tokens are gone.
 
 use super::super::credentials::{Keeper, Secret};
-use super::super::{Bridge, Cause, Mirrors, end_link, sync_link};
+use super::super::{Bridge, Cause, Mirrors, end_link, linked, sync_link};
 use crate::model::bridge::Connection;
 use crate::model::{Error, Result};
 use crate::remote::{Account, Fault, Watch, oauth};
@@ -68,6 +68,7 @@ pub async fn end(bridge: &Bridge, connection: &Connection) -> Result<Ended> {
         .store
         .write(move |tx| Box::pin(connections::remove(tx, id)))
         .await?;
+    linked(bridge).await?;
     Ok(ended)
 }
 

@@ -20,6 +20,7 @@ use crate::remote::oauth::{self, Registration, Tokens};
 use crate::remote::{Fault, OAuthSpec};
 use crate::seal::Seal;
 use crate::store::bridges::{Flow, connections, flows};
+use crate::store::principals;
 
 /// Seconds that a walk through the browser may take.
 pub const TIME: i64 = 600;
@@ -227,7 +228,8 @@ async fn take(bridge: &Bridge, provider: &str, answer: &Answered) -> Result<Flow
     match bound {
         true => Ok(flow),
         false => Err(Error::Forbidden(
-            "this sign-in was begun in another browser, or cookies are switched off: begin again in this one".into(),
+            "this sign-in was begun in another browser, or under another address of this server, or cookies are switched \
+             off: begin again here".into(),
         )),
     }
 }
@@ -243,6 +245,7 @@ async fn connect(
         let fault = oauth::judge(&answer.error, &answer.description);
         return Err(refused(app, spec, fault));
     }
+    in_force(bridge, flow.principal).await?;
     let again = match flow.connection {
         None => None,
         Some(id) => Some(own(bridge, id, flow.principal).await?),
@@ -275,6 +278,18 @@ async fn connect(
         return_to: flow.return_to,
         warnings,
     })
+}
+
+/// Whoever was switched off meanwhile connects nothing.
+async fn in_force(bridge: &Bridge, owner: PrincipalId) -> Result<()> {
+    let person = bridge
+        .store
+        .peek(|tx| Box::pin(principals::get(tx, owner)))
+        .await?;
+    match person.is_some_and(|person| person.disabled.is_none()) {
+        true => Ok(()),
+        false => Err(Error::forbidden("this user may not sign in here any more")),
+    }
 }
 
 fn opened(seal: &Seal, sealed: &[u8]) -> Result<Zeroizing<String>> {

@@ -69,7 +69,7 @@ pub async fn test(bridge: &Bridge, connection: &Connection, public_url: &str) ->
     };
     let mut lines = Vec::new();
     let entered = access(row.provider, &account, connection).await;
-    let works = entered.is_ok();
+    let works = matches!(&entered, Ok(entry) if entry.verdict == Verdict::Works);
     match entered {
         Ok(entry) => lines.push(entry),
         Err(fault) => {

@@ -131,21 +131,9 @@ async fn facts_3_invalid_grant_asks_for_a_reconnect_and_polling_stops() {
             .await
             .unwrap();
         assert!(claimed.is_none());
-        let untold = async || {
-            let all = world
-                .store
-                .peek(|tx| Box::pin(store::bridges::connections::untold(tx, 9)))
-                .await;
-            all.unwrap().len()
-        };
-        assert_eq!(untold().await, 1);
-        world
-            .store
-            .write(move |tx| Box::pin(store::bridges::connections::told(tx, id)))
-            .await
-            .unwrap();
+        assert_eq!(tell(&world).await.unwrap(), 1);
         assert!(account.credentials.header(false).await.is_err());
-        assert_eq!(untold().await, 0);
+        assert_eq!(tell(&world).await.unwrap(), 0);
     }
 }
 
