@@ -12,9 +12,8 @@ pub use crate::sync::connect::probe::{Line, Verdict};
 use super::App;
 use crate::model::access::Scopes;
 use crate::model::bridge::{Connection, Health, RemoteCalendar};
-use crate::model::{ConnectionId, Error, Result, Who};
+use crate::model::{ConnectionId, Error, PrincipalId, Result, Who};
 use crate::store::bridges::{connections, links, remote_calendars};
-use crate::store::principals;
 use crate::sync::connect::{self, About};
 
 #[cfg(test)]
@@ -235,15 +234,9 @@ pub fn set_cookie(app: &App, begun: &Begun) -> String {
 /// In words for the person in front of the browser.
 pub async fn finish(app: &App, provider: &str, answer: Answered) -> Result<Connected, Failed> {
     let connected = connect::flow::finish(app.bridge().await?, provider, answer).await?;
-    let owner = connected.owner;
-    let name = app
-        .store
-        .peek(|tx| Box::pin(principals::get(tx, owner)))
-        .await
-        .ok()
-        .flatten()
-        .map(|person| person.name);
-    tracing::info!(connection = connected.id.0, provider, owner = ?name, "connected");
+    let (id, owner) = (connected.id.0, connected.owner.0);
+    tracing::info!(connection = id, owner, provider, "connected");
+    app.wake.ring();
     Ok(connected)
 }
 
@@ -264,6 +257,7 @@ pub async fn add(app: &App, who: &Who, provider: &str, typed: &Typed) -> Result<
 pub async fn replace(app: &App, who: &Who, id: ConnectionId, typed: &Typed) -> Result<Shown> {
     let known = find(app, who, id).await?;
     connect::direct::replace(app.bridge().await?, &known, typed).await?;
+    app.wake.ring();
     get(app, who, id).await
 }
 
@@ -326,6 +320,21 @@ pub async fn remove(app: &App, who: &Who, id: ConnectionId, mirrors: Mirrors) ->
         connect::end::remove_mirrors(bridge, &known).await?;
     }
     connect::end::end(bridge, &known).await
+}
+
+/// Takes all connections of somebody away who goes themselves; mirrors stay.
+///
+/// # Errors
+/// Trouble with the database.
+pub async fn end_all(app: &App, owner: PrincipalId) -> Result<()> {
+    let all = app
+        .store
+        .read(|tx| Box::pin(connections::of_owner(tx, owner)))
+        .await?;
+    for connection in all {
+        connect::end::end(app.bridge().await?, &connection).await?;
+    }
+    Ok(())
 }
 
 /// Connections whose trouble was the operator's are tried again: called when the server starts, since the settings are

@@ -261,9 +261,10 @@ pub async fn rename(app: &App, name: &str, new: &str) -> Result<()> {
     Ok(())
 }
 
-/// Removes a principal with everything that is theirs: calendars and their history, credentials, feeds.
+/// Removes a principal with everything that is theirs: calendars and their history, credentials, feeds, connections.
 pub async fn remove(app: &App, name: &str) -> Result<()> {
     let id = find(app, name).await?.id;
+    super::connections::end_all(app, id).await?;
     app.store
         .write(move |tx| Box::pin(principals::remove(tx, id)))
         .await?;

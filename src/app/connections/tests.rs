@@ -11,6 +11,7 @@ use std::collections::BTreeMap;
 use super::*;
 use crate::simulator::oauth::Consent;
 use crate::store::bridges::{StoredWatch, watches};
+use crate::store::principals;
 use world::{ANNA, BOTH, Bridged, OTHER, answered};
 
 fn words(failed: Failed) -> String {
@@ -321,6 +322,28 @@ async fn facts_30_disconnect_stops_channels_and_forgets_tokens() {
             .unwrap()
             .revoked
     );
+}
+
+#[tokio::test]
+async fn whoever_is_removed_leaves_no_grant_behind() {
+    let world = Bridged::new().await;
+    world.connect("google").await;
+    crate::app::users::remove(&world, "anna").await.unwrap();
+    assert_eq!(
+        world.authority("google").refresh_tokens(ANNA),
+        Vec::<String>::new()
+    );
+    // And whoever was switched off finishes nothing.
+    world.user("bob").await;
+    let bob = crate::app::users::acting(&world, "bob").await.unwrap();
+    let begun = begin(&world, &bob, "google", "").await.unwrap();
+    let answer = world.consent("google", &begun, ANNA, Consent::All);
+    let off = world
+        .store
+        .write(move |tx| Box::pin(principals::set_disabled(tx, bob.id, Some(1))));
+    off.await.unwrap();
+    let why = words(world.finish("google", answer).await.unwrap_err());
+    assert!(why.contains("may not sign in"), "{why}");
 }
 
 #[tokio::test]
