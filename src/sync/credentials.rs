@@ -255,10 +255,12 @@ pub struct Given(pub Secret);
 impl Credentials for Given {
     fn header(&self, rejected: bool) -> Answer<'_, Result<Option<HeaderValue>, Fault>> {
         Box::pin(async move {
-            match rejected {
-                true => Err(Fault::Revoked("user name or password is wrong".into())),
-                false => self.0.header(),
-            }
+            let why = match (rejected, &self.0) {
+                (false, _) => return self.0.header(),
+                (true, Secret::OAuth { .. }) => "the provider refuses the access that it gave",
+                (true, _) => "user name or password is wrong",
+            };
+            Err(Fault::Revoked(why.into()))
         })
     }
 
