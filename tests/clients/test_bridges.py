@@ -235,7 +235,7 @@ class Browser:
     """A person at our pages, signed in as the browser does it."""
 
     def __init__(self, bridge):
-        self.base, self.session = bridge.server.base, requests.Session()
+        self.server, self.base, self.session = bridge.server, bridge.server.base, requests.Session()
         self.login = (bridge.user.user, bridge.user.password)
 
     def open(self, path):
@@ -255,7 +255,7 @@ class Browser:
             target = urljoin(answer.url, answer.headers["location"])
             ours = target.startswith(self.base)
             answer = self.session.get(target, auth=self.login if ours else None, allow_redirects=False, timeout=60)
-        assert answer.status_code == 200, (answer.url, answer.status_code, answer.text)
+        assert answer.status_code == 200, (answer.url, answer.status_code, self.server.words()[-3000:])
         return answer.url.removeprefix(self.base), answer.text
 
 

@@ -107,11 +107,13 @@ pub async fn queue(
         .await
 }
 
-/// What waits or is parked, for people: without the texts. Parked ones first.
+/// What waits or is parked, for people: without the texts. Parked ones first. (A plain `null` would be text to
+/// PostgreSQL.)
 pub async fn waiting(tx: &mut Tx<'_>, link: LinkId, limit: i64) -> Result<Vec<Unit>> {
     let statement = sql!(
-        "select u.uid, u.name, u.remote_id, u.generation, u.ours_etag, null, null, u.theirs_hash, u.losses, u.wanted,
-                u.held, u.dirty, u.attempts, u.retry_at, u.parked, u.reason, u.settled, u.received
+        "select u.uid, u.name, u.remote_id, u.generation, u.ours_etag, case when 1 = 0 then u.base_ours end,
+                case when 1 = 0 then u.base_theirs end, u.theirs_hash, u.losses, u.wanted, u.held,
+                u.dirty, u.attempts, u.retry_at, u.parked, u.reason, u.settled, u.received
            from unit u where u.link_id = $1 and u.dirty > 0
           order by case when u.parked = '' then 1 else 0 end, u.uid limit $2"
     );
