@@ -1,6 +1,9 @@
 //! The API as programs see it: real router, real store, no sockets.
 
 mod connections;
+mod bridged;
+mod hooks;
+mod links;
 mod sessions;
 
 use std::collections::BTreeSet;

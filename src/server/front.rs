@@ -46,6 +46,7 @@ code {{ font-size: 1.05em; overflow-wrap: anywhere }}
 <p>Apple Calendar: <em>Add account → Other → CalDAV account</em>, then <em>Advanced</em> or <em>Manual</em>.
 Thunderbird: <em>New calendar → On the network</em>. Android: DAVx⁵, <em>Login with URL and user name</em>.
 The whole address of the CalDAV service, for programs that ask for it: <code>{address}dav/</code>.</p>
+<p>Calendars at Google, Microsoft, iCloud and elsewhere: <a href="connections">connections</a>.</p>
 <p>Programs find the JSON interface described at <a href="api/v1/openapi.json">api/v1/openapi.json</a>.</p>
 </html>
 "#

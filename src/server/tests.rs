@@ -290,3 +290,48 @@ async fn the_future_of_a_request_stays_small() {
     let size = std::mem::size_of_val(&future);
     assert!(size < 8192, "{size} bytes");
 }
+
+#[tokio::test]
+async fn forms_of_other_sites_reach_no_page() {
+    let running = Running::new(&[("public_url", "https://cal.example")]).await;
+    running.world.user("anna").await;
+    let credential = running.world.basic("anna").await;
+    let post = async |headers: &[(&str, &str)]| {
+        let mut request = http::Request::post("/connections")
+            .header("authorization", &credential)
+            .header("content-type", "application/x-www-form-urlencoded");
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let body = RequestBody::from_bytes("provider=nonsense", Peer::LOCAL);
+        running
+            .server
+            .answer(request.body(body).unwrap())
+            .await
+            .status()
+    };
+    for theirs in [
+        &[("origin", "https://evil.example")][..],
+        &[("sec-fetch-site", "cross-site")],
+        &[("origin", "null")],
+        &[
+            ("origin", "https://cal.example.evil.example"),
+            ("sec-fetch-site", "same-origin"),
+        ],
+    ] {
+        assert_eq!(post(theirs).await, StatusCode::FORBIDDEN, "{theirs:?}");
+    }
+    for ours in [
+        &[
+            ("origin", "https://cal.example"),
+            ("sec-fetch-site", "same-origin"),
+        ][..],
+        &[],
+    ] {
+        assert_eq!(
+            post(ours).await,
+            StatusCode::BAD_REQUEST,
+            "there is no such provider"
+        );
+    }
+}

@@ -8,7 +8,7 @@ use axum::response::Response;
 use super::connections::{Linked, name_of, walk};
 use super::frame::{self, Frame, html, refusal};
 use super::link::change;
-use super::request::{Form, Person};
+use super::request::{Form, Person, number};
 use super::words::{self, Choice};
 use crate::app::App;
 use crate::app::connections::{self, Line, Mirrors, Verdict};
@@ -62,11 +62,15 @@ struct Page {
 pub async fn page(
     State(app): State<App>,
     Person(who): Person,
-    Path(id): Path<i64>,
+    Path(id): Path<String>,
     RawQuery(query): RawQuery,
 ) -> Response {
+    let id = match number(&id) {
+        Ok(id) => ConnectionId(id),
+        Err(fault) => return refusal(&app, &fault),
+    };
     let said = frame::said(query.as_deref());
-    show(&app, &who, ConnectionId(id), StatusCode::OK, |page| {
+    show(&app, &who, id, StatusCode::OK, |page| {
         page.frame.said = said.to_string();
     })
     .await
@@ -166,10 +170,13 @@ fn calendar(remote: &RemoteCalendar, linked: &[Shown]) -> Calendar {
 pub async fn act(
     State(app): State<App>,
     Person(who): Person,
-    Path((id, verb)): Path<(i64, String)>,
+    Path((id, verb)): Path<(String, String)>,
     form: Form,
 ) -> Response {
-    let id = ConnectionId(id);
+    let id = match number(&id) {
+        Ok(id) => ConnectionId(id),
+        Err(fault) => return refusal(&app, &fault),
+    };
     match done(&app, &who, id, &verb, &form).await {
         Ok(reply) => reply,
         Err(fault @ (Error::NotFound | Error::Internal(_))) => refusal(&app, &fault),

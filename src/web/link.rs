@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::connection::mirrors;
 use super::frame::{self, Frame, html, refusal};
-use super::request::{Form, Person};
+use super::request::{Form, Person, number};
 use super::words::{self, Choice};
 use crate::app::App;
 use crate::app::links::{self, Change, Run, Shown, Waiting, WaitingState};
@@ -103,11 +103,15 @@ struct Page {
 pub async fn page(
     State(app): State<App>,
     Person(who): Person,
-    Path(id): Path<i64>,
+    Path(id): Path<String>,
     RawQuery(query): RawQuery,
 ) -> Response {
+    let id = match number(&id) {
+        Ok(id) => LinkId(id),
+        Err(fault) => return refusal(&app, &fault),
+    };
     let said = frame::said(query.as_deref());
-    show(&app, &who, LinkId(id), StatusCode::OK, |page| {
+    show(&app, &who, id, StatusCode::OK, |page| {
         page.frame.said = said.to_string();
     })
     .await
@@ -298,10 +302,13 @@ fn lost(losses: &Value) -> String {
 pub async fn act(
     State(app): State<App>,
     Person(who): Person,
-    Path((id, verb)): Path<(i64, String)>,
+    Path((id, verb)): Path<(String, String)>,
     form: Form,
 ) -> Response {
-    let id = LinkId(id);
+    let id = match number(&id) {
+        Ok(id) => LinkId(id),
+        Err(fault) => return refusal(&app, &fault),
+    };
     match done(&app, &who, id, &verb, &form).await {
         Ok(reply) => reply,
         Err(fault @ (Error::NotFound | Error::Internal(_))) => refusal(&app, &fault),

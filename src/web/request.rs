@@ -33,6 +33,11 @@ impl FromRequestParts<App> for Person {
     }
 }
 
+/// The number of a thing in its address; anything else is nothing that we have.
+pub fn number(text: &str) -> Result<i64, Error> {
+    text.parse().map_err(|_| Error::NotFound)
+}
+
 /// The fields of a form; of one that comes twice the last.
 pub struct Form(HashMap<String, String>);
 
