@@ -16,6 +16,7 @@ mod me;
 mod openapi;
 pub mod problem;
 pub mod request;
+mod runs;
 mod sessions;
 #[cfg(test)]
 mod tests;
@@ -74,13 +75,13 @@ routes! {
     patch "/api/v1/links/{id}" => links::patch,
     delete "/api/v1/links/{id}" => links::delete,
     post "/api/v1/links/{id}" ["sync", "approve"] => links::act,
-    get "/api/v1/links/{id}/runs" => links::runs,
-    get "/api/v1/links/{id}/queue" => links::queue,
-    post "/api/v1/links/{id}/queue/{uid}" ["retry"] => links::act_on_queue,
-    get "/api/v1/links/{id}/conflicts" => links::conflicts,
-    get "/api/v1/links/{id}/losses" => links::losses,
-    post "/api/v1/runs/{id}" ["undo"] => links::act_on_run,
-    get "/api/v1/stats" => links::stats,
+    get "/api/v1/links/{id}/runs" => runs::runs,
+    get "/api/v1/links/{id}/queue" => runs::queue,
+    post "/api/v1/links/{id}/queue/{uid}" ["retry"] => runs::act_on_queue,
+    get "/api/v1/links/{id}/conflicts" => runs::conflicts,
+    get "/api/v1/links/{id}/losses" => runs::losses,
+    post "/api/v1/runs/{id}" ["undo"] => runs::act_on_run,
+    get "/api/v1/stats" => runs::stats,
     get "/api/v1/openapi.json" => openapi::get,
 }
 

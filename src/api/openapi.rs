@@ -6,7 +6,7 @@ use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::{OpenApi as Document, Server};
 use utoipa::{Modify, OpenApi};
 
-use super::{calendars, connections, devices, feeds, freebusy, links, me, sessions};
+use super::{calendars, connections, devices, feeds, freebusy, links, me, runs, sessions};
 use crate::app::App;
 
 #[derive(OpenApi)]
@@ -19,8 +19,8 @@ use crate::app::App;
         freebusy::get, freebusy::availability, connections::list, connections::create, connections::get,
         connections::patch, connections::remove, connections::calendars, connections::reconnect, connections::test,
         connections::refresh, links::list, links::create, links::get, links::patch, links::delete, links::sync,
-        links::approve, links::runs, links::undo, links::queue, links::retry, links::conflicts, links::losses,
-        links::stats, get
+        links::approve, runs::runs, runs::undo, runs::queue, runs::retry, runs::conflicts, runs::losses,
+        runs::stats, get
     ),
     security(("basic" = []), ("bearer" = [])),
     modifiers(&Credentials)

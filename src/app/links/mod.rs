@@ -8,8 +8,6 @@ mod create;
 mod history;
 mod look;
 mod stats;
-#[cfg(test)]
-mod tests;
 
 use std::time::Duration;
 

@@ -83,6 +83,7 @@ pub async fn patch(
         if chosen {
             synced::send(app, who, to, &key.uid).await?;
             synced::tell(app, who, std::slice::from_mut(&mut session)).await?;
+            synced::add_absent(&mut session, &fields.sync);
         }
         return Ok(session);
     }

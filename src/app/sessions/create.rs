@@ -102,6 +102,7 @@ pub async fn create(
             _ => patience,
         };
         synced::wait(app, who, &mut session, patience).await?;
+        synced::add_absent(&mut session, &fields.sync);
     }
     Ok(Created { session, created })
 }

@@ -165,7 +165,7 @@ async fn ways(
 /// Notes a session's choice before it is written, so that nothing goes where it should not.
 ///
 /// # Errors
-/// Links that this calendar does not have.
+/// Links that this calendar does not have, when it has any.
 pub(super) async fn choose(
     app: &App,
     who: &Who,
@@ -182,6 +182,7 @@ pub(super) async fn choose(
                 can.retain(Way::pushes);
                 let known = |name: &String| can.iter().any(|way| way.link.id.to_string() == *name);
                 if let Sync::Links(names) = &sync
+                    && !can.is_empty()
                     && let Some(unknown) = names.iter().find(|name| !known(name))
                 {
                     return Ok(Some(unknown.clone()));
@@ -204,6 +205,15 @@ pub(super) async fn choose(
             format!("this calendar has no link {name} that events go out by"),
         )]
         .into()),
+    }
+}
+
+/// Links that were chosen and that there are not: off.
+pub(super) fn add_absent(session: &mut Session, sync: &Sync) {
+    let Sync::Links(names) = sync else { return };
+    for name in names {
+        let states = &mut session.calendar_synced;
+        states.entry(name.clone()).or_insert_with(|| "off".into());
     }
 }
 
