@@ -1,7 +1,7 @@
 //! The API as programs see it: real router, real store, no sockets.
 
-mod connections;
 mod bridged;
+mod connections;
 mod hooks;
 mod links;
 mod sessions;
