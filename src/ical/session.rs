@@ -14,13 +14,25 @@ use super::value::When;
 pub const MARK: &str = "X-KALENDS-SESSION";
 /// What STATUS cannot say: `IN-PROGRESS`, `COMPLETED`, `NO-SHOW`, beside `STATUS:CONFIRMED`.
 pub const STATUS: &str = "X-KALENDS-STATUS";
+/// Asks whoever holds the event on a linked calendar for a conference; the value is one of [`CONFERENCES`]. It goes when
+/// the conference, CONFERENCE, is there.
+pub const ASKS_CONFERENCE: &str = "X-KALENDS-CONFERENCE";
+/// What can be asked for: any, Google Meet, Microsoft Teams.
+pub const CONFERENCES: [&str; 3] = ["AUTO", "MEET", "TEAMS"];
 /// SCHEMA of the STRUCTURED-DATA property that holds a session's `config`.
 pub const CONFIG_SCHEMA: &str = "urn:kalends:schema:session-config:1";
 /// PARTICIPANT-TYPE of the component that holds a session's `client` (RFC 9073 §6.2).
 pub const CLIENT_TYPE: &str = "BOOKING-CONTACT";
 
 /// The properties that are carried forward. [`STATUS`] stays with its own occurrence.
-const PROPERTIES: [&str; 5] = [MARK, STATUS, "STRUCTURED-DATA", "LINK", "CONFERENCE"];
+const PROPERTIES: [&str; 6] = [
+    MARK,
+    STATUS,
+    "STRUCTURED-DATA",
+    "LINK",
+    "CONFERENCE",
+    ASKS_CONFERENCE,
+];
 /// The component that is carried forward.
 const PARTICIPANT: &str = "PARTICIPANT";
 

@@ -1,13 +1,10 @@
 //! iCalendar documents from and for others, as the CalDAV and the ICS provider take them.
 
-use super::{Item, Marker, Read, Reading, Refusal};
+use super::{Item, MIRROR, Marker, Read, Reading, Refusal};
 use crate::ical::join::with_crlf;
 use crate::ical::object::{Kind, Object, Rules, validate};
 use crate::ical::tree::{Component, Limits, Tree};
 use crate::ical::write::{Patch, line_of, text_line};
-
-/// Marks each VEVENT that a Kalends made, for calendars that keep iCalendar text.
-pub const MARK: &str = "X-KALENDS-MIRROR";
 
 /// What one document means.
 ///
@@ -21,7 +18,7 @@ pub fn read(item: &Item, account: &str) -> Result<Read, Refusal> {
         return Ok(Read::Nothing);
     }
     let parts = || object.components();
-    let marker = parts().find_map(|part| Marker::read(&part.property(MARK)?.text()));
+    let marker = parts().find_map(|part| Marker::read(&part.property(MIRROR)?.text()));
     let organized_by_others = parts()
         .filter_map(|part| part.property("ORGANIZER"))
         .any(|organizer| !is_account(&organizer.value(), account));
@@ -53,15 +50,15 @@ pub fn is_account(address: &str, account: &str) -> bool {
 /// `text` with the marker in each VEVENT, in place of any that is there.
 pub fn marked(text: &[u8], marker: &Marker) -> Vec<u8> {
     patched(text, |part, patch| {
-        patch.remove_all(part, MARK);
-        patch.insert(part, text_line(MARK, &[], &marker.print()));
+        patch.remove_all(part, MIRROR);
+        patch.insert(part, text_line(MIRROR, &[], &marker.print()));
     })
 }
 
 /// `text` without any marker: what comes in is not a mirror of ours any more once it is linked.
 pub fn unmarked(text: &[u8]) -> Vec<u8> {
     patched(text, |part, patch| {
-        patch.remove_all(part, MARK);
+        patch.remove_all(part, MIRROR);
     })
 }
 

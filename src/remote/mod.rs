@@ -24,6 +24,7 @@ pub mod testing;
 #[cfg(test)]
 mod tests;
 
+pub use crate::ical::session::ASKS_CONFERENCE;
 pub use fault::{Fault, Refusal};
 
 use std::future::Future;
@@ -96,8 +97,6 @@ pub struct Caps {
     pub watches: bool,
     /// Its own free/busy call.
     pub busy: bool,
-    /// A write to an event with guests mails them, whatever is asked: there is no silent switch.
-    pub mails_guests: bool,
     /// Requests at a time for one account.
     pub concurrency: usize,
     /// Seconds: polls are never closer, and this far apart by default.
@@ -146,8 +145,8 @@ pub fn provider(name: &str) -> Option<&'static Row> {
     PROVIDERS.iter().find(|row| row.name == name)
 }
 
-/// A property by which an event asks its provider for a conference: `AUTO`, or the service by name (`MEET`, `TEAMS`).
-pub const ASKS_CONFERENCE: &str = "X-KALENDS-CONFERENCE";
+/// Marks each VEVENT that a Kalends made, for calendars that keep iCalendar text; its value is a [`Marker`].
+pub const MIRROR: &str = "X-KALENDS-MIRROR";
 
 /// OAuth 2 as one provider does it (addresses are in [`Endpoints`]).
 #[derive(Debug)]
@@ -293,6 +292,14 @@ pub struct Put<'a> {
     pub respond: Option<&'a str>,
 }
 
+impl Put<'_> {
+    /// Shall it carry the marker? What began there never does, or it would be taken for a mirror elsewhere; `marked`
+    /// says whether a resource carries one.
+    pub fn marks(&self, marked: impl FnOnce(&Item) -> bool) -> bool {
+        self.known.first().is_none_or(marked)
+    }
+}
+
 /// What is there after a put.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Placed {
@@ -396,7 +403,9 @@ pub trait Provider: Send + Sync {
     ) -> Answer<'a, Result<Option<Vec<Item>>, Fault>>;
 
     /// Makes the event there be `put.text`, with as few and as small requests as that takes: none when it is so
-    /// already. Safe to repeat after any crash. Keys that are not ours stay as they are.
+    /// already. Safe to repeat after any crash. Keys that are not ours stay as they are. What is made gets the marker;
+    /// what began there never does.
+    /// A write that would mail guests without being told to is [`Fault::Refused`], `guests`.
     /// `Fault::Stale`: it changed there meanwhile, read it again first.
     fn put<'a>(
         &'a self,
@@ -406,11 +415,13 @@ pub trait Provider: Send + Sync {
     ) -> Answer<'a, Result<Placed, Fault>>;
 
     /// Deletes an event with its exceptions. One that is gone already is a success; `Fault::Stale` when it changed.
+    /// One whose guests would be mailed is [`Fault::Refused`], unless `guests` says that they shall be.
     fn delete<'a>(
         &'a self,
         account: &'a Account,
         place: &'a Place,
         items: &'a [Item],
+        guests: GuestPolicy,
     ) -> Answer<'a, Result<(), Fault>>;
 
     /// Busy time of calendars by their remote ids, each known or not. Ask for at most 60 days.

@@ -6,7 +6,7 @@ use super::outgoing::outgoing;
 use super::plan::{Act, Change, Policy, plan};
 use super::run::Run;
 use super::sheet::to_item;
-use super::texts::{hash, title, with_uid};
+use super::texts::{asks_conference, hash, title, with_uid};
 use crate::model::bridge::Direction;
 use crate::model::{Result, StoredObject};
 use crate::remote::{Item, Loss, Read, Refusal};
@@ -26,7 +26,6 @@ pub struct Theirs {
     pub text: Vec<u8>,
     pub hash: String,
     pub losses: Vec<Loss>,
-    pub has_guests: bool,
     pub ours_to_edit: bool,
     /// It is a mirror that this link made.
     pub is_mirror: bool,
@@ -116,7 +115,6 @@ pub fn read(run: &Run, uid: &str, items: &[Item]) -> Result<Option<Theirs>, Refu
         hash: hash(&text),
         text,
         losses: reading.losses,
-        has_guests: reading.has_guests,
         ours_to_edit: reading.ours_to_edit,
         is_mirror: reading
             .marker
@@ -202,7 +200,7 @@ fn says_the_same(run: &Run, event: &Event, changes: (Change, Change), told: Opti
         .as_deref()
         .and_then(|base| outgoing(base, &event.unit.uid, &run.telling()));
     match (before, told) {
-        (Some(before), Some(now)) => hash(&before) == hash(now),
+        (Some(before), Some(now)) => hash(&before) == hash(now) && !asks_conference(now),
         _ => false,
     }
 }

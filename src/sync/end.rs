@@ -122,7 +122,12 @@ async fn remove_mirror(run: &Run, event: &decide::Event) -> Result<bool, Stop> {
     }
     let mut items = event.items.clone();
     for _ in 0..3 {
-        match run.provider.delete(&run.account, &run.place, &items).await {
+        let guests = run.link.guests;
+        let deleted = run
+            .provider
+            .delete(&run.account, &run.place, &items, guests)
+            .await;
+        match deleted {
             Ok(()) | Err(Fault::NotFound) => break,
             Err(Fault::Refused(_)) => return Ok(false),
             Err(Fault::Stale) => {

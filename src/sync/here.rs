@@ -5,7 +5,7 @@ use super::plan::{Act, Change};
 use super::record::{self, Record, agreement, with_ours, with_theirs};
 use super::run::{Run, Stop};
 use super::settle::{Progress, nothing};
-use super::texts::{blank, hash, hex};
+use super::texts::{self, blank, hash, hex};
 use crate::ical::merge::{self, Winner};
 use crate::model::bridge::{ConflictPolicy, Direction};
 use crate::model::{Etag, StoredObject};
@@ -146,6 +146,7 @@ fn apply(
         true => merged.text,
         false => ours.body.clone(),
     };
+    let text = texts::with_conference(&text, &theirs.text).unwrap_or(text);
     let agreed = hash(&text) == hash(&based);
     let mut settled = agreement(unit);
     settled.held = false;
@@ -215,6 +216,35 @@ fn conflict(
         ours: ours.body.clone(),
         theirs: theirs.text.clone(),
     }
+}
+
+/// Writes `text` in place of ours with the record of what was done there. Where ours changed meanwhile nothing is
+/// recorded: the event stays in the queue, and what is there is found again.
+pub async fn write_with(
+    run: &Run,
+    decision: &Decision,
+    text: Vec<u8>,
+    mut record: Record,
+) -> Result<Progress, Stop> {
+    let Some(ours) = &decision.event.ours else {
+        return Ok(Progress::default());
+    };
+    let name = ours.member.name.clone();
+    if let record::Base::Settled(settled) = &mut record.base {
+        with_ours(settled, Some((&name, &Etag::of(&text).0, &text)));
+    }
+    let event = &decision.event;
+    let local = Local {
+        write: Some(objects::Step {
+            name,
+            what: What::Put(text.into()),
+            expected: Some(ours.member.etag.clone()),
+        }),
+        record: record.step(step(event, "update", Some(ours.body.clone()))),
+        act: Act::Apply,
+        again: false,
+    };
+    execute(run, vec![local]).await
 }
 
 /// Does them all in one transaction.

@@ -1,7 +1,7 @@
 //! What of an event is told there: the link's privacy level, guests left out, a UID that says nothing where ours is
 //! the only truth. Pure.
 //!
-//! *What is never a source?* An event that carries the mark of a mirror ([`MARK`]), whoever made it: chains of links
+//! *What is never a source?* An event that carries the mark of a mirror ([`MIRROR`]), whoever made it: chains of links
 //! end after one hop (FACTS §8).
 
 use std::collections::BTreeMap;
@@ -16,9 +16,7 @@ use crate::ical::value::When;
 use crate::ical::write::Patch;
 use crate::ical::zone::{Zone, Zones, vtimezone};
 use crate::model::bridge::{Direction, GuestPolicy, Privacy};
-
-/// The property that marks a mirror in iCalendar; its value is a [`crate::remote::Marker`].
-pub const MARK: &str = "X-KALENDS-MIRROR";
+use crate::remote::MIRROR;
 
 /// How a link tells events.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -65,7 +63,7 @@ impl Telling {
 /// What is told of an event; none: nothing. A text that cannot be read is not told.
 pub fn outgoing(text: &[u8], uid: &str, telling: &Telling) -> Option<Vec<u8>> {
     let tree = Tree::parse(text, &Limits::default()).ok()?;
-    if events(&tree).any(|event| event.property(MARK).is_some()) {
+    if events(&tree).any(|event| event.property(MIRROR).is_some()) {
         return None;
     }
     let private = events(&tree).any(is_private);

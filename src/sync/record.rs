@@ -64,6 +64,14 @@ impl Record {
         self
     }
 
+    /// What theirs says by the agreement that is to be written.
+    pub fn base_theirs(&self) -> Option<&[u8]> {
+        match &self.base {
+            Base::Settled(settled) => settled.base_theirs.as_deref(),
+            _ => None,
+        }
+    }
+
     pub fn step(mut self, step: Step) -> Record {
         self.steps.push(step);
         self

@@ -1,8 +1,9 @@
 //! Small questions to event texts, and edits of them. Pure.
 
 use crate::ical::canonical;
-use crate::ical::tree::{Component, Limits, Tree};
-use crate::ical::write::{Patch, text_line};
+use crate::ical::tree::{Component, Limits, Property, Tree};
+use crate::ical::write::{Patch, line_of, text_line};
+use crate::remote::ASKS_CONFERENCE;
 
 /// What the text means, as a digest in hexadecimal; of one that cannot be read, of its bytes.
 pub fn hash(text: &[u8]) -> String {
@@ -45,6 +46,42 @@ pub fn blank(uid: &str) -> Vec<u8> {
          DTSTAMP:19700101T000000Z\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n"
     )
     .into_bytes()
+}
+
+fn master<'t>(tree: &'t Tree<'t>) -> Option<Component<'t>> {
+    events(tree).find(|event| event.property("RECURRENCE-ID").is_none())
+}
+
+/// Does it ask for a conference that it has not?
+pub fn asks_conference(text: &[u8]) -> bool {
+    let Ok(tree) = Tree::parse(text, &Limits::default()) else {
+        return false;
+    };
+    master(&tree).is_some_and(|event| {
+        event.property(ASKS_CONFERENCE).is_some() && event.property("CONFERENCE").is_none()
+    })
+}
+
+/// Our text with the conference that it asked for and that is made there; none: nothing was asked for, or it is not
+/// made yet.
+pub fn with_conference(ours: &[u8], theirs: &[u8]) -> Option<Vec<u8>> {
+    let limits = Limits::default();
+    let (ours, theirs) = (
+        Tree::parse(ours, &limits).ok()?,
+        Tree::parse(theirs, &limits).ok()?,
+    );
+    let (event, there) = (master(&ours)?, master(&theirs)?);
+    event.property(ASKS_CONFERENCE)?;
+    there.property("CONFERENCE")?;
+    let mut patch = Patch::new(&ours);
+    patch.remove_all(event, ASKS_CONFERENCE);
+    for made in there.properties_named("CONFERENCE") {
+        let known = |one: Property<'_>| one.value() == made.value();
+        if !event.properties_named("CONFERENCE").any(known) {
+            patch.insert(event, line_of(made));
+        }
+    }
+    Some(patch.apply())
 }
 
 /// The title, for people.
@@ -104,6 +141,32 @@ mod tests {
     #[test]
     fn a_blank_event_can_be_read() {
         assert!(canonical::canonical(&blank("a\r\nb")).is_ok());
+    }
+
+    #[test]
+    fn a_conference_comes_in_the_place_of_the_question() {
+        let asks = TEXT.replace("SUMMARY:", "X-KALENDS-CONFERENCE:MEET\r\nSUMMARY:");
+        let made = TEXT.replace(
+            "SUMMARY:",
+            "CONFERENCE;VALUE=URI:https://meet.test/a\r\nSUMMARY:",
+        );
+        let with = |ours: &str, theirs: &str| {
+            let text = with_conference(ours.as_bytes(), theirs.as_bytes())?;
+            Some(String::from_utf8(text).unwrap())
+        };
+        assert!(asks_conference(asks.as_bytes()));
+        assert_eq!(with(&asks, TEXT), None, "not made yet");
+        assert_eq!(with(TEXT, &made), None, "not asked for");
+        let text = with(&asks, &made).unwrap();
+        assert!(text.contains("CONFERENCE;VALUE=URI:https://meet.test/a\r\n"));
+        assert!(!text.contains("X-KALENDS") && !asks_conference(text.as_bytes()));
+        // It came by itself before.
+        let both = asks.replace(
+            "SUMMARY:",
+            "CONFERENCE;VALUE=URI:https://meet.test/a\r\nSUMMARY:",
+        );
+        assert!(!asks_conference(both.as_bytes()));
+        assert_eq!(with(&both, &made).unwrap().matches("CONFERENCE").count(), 1);
     }
 
     #[test]

@@ -3,15 +3,15 @@
 use sha2::{Digest, Sha256};
 
 use super::decide::{Decision, Theirs, read};
+use super::here;
 use super::plan::{Act, Change};
 use super::record::{self, Record, agreement, with_ours, with_theirs};
 use super::run::{Run, Stop};
 use super::settle::{Progress, postpone};
 use super::sheet::to_rows;
-use super::texts::{hash, new_answer};
+use super::texts::{self, hash, new_answer};
 use crate::model::StoredObject;
-use crate::model::bridge::GuestPolicy;
-use crate::remote::{Fault, Item, Marker, Placed, Put, Refusal};
+use crate::remote::{Fault, Item, Marker, Placed, Put};
 use crate::store::bridges::{Side, Step, items, units};
 
 /// Does one act there and records it.
@@ -24,13 +24,22 @@ pub async fn execute(run: &Run, decision: Decision) -> Result<Progress, Stop> {
         _ => put(run, &decision).await,
     };
     match done {
-        Ok(record) => {
-            write(run, record).await?;
-            Ok(Progress::default())
-        }
+        Ok(record) => match with_conference(&decision, &record) {
+            Some(text) => here::write_with(run, &decision, text, record).await,
+            None => {
+                write(run, record).await?;
+                Ok(Progress::default())
+            }
+        },
         Err(Stop::Fault(fault)) => trouble(run, &decision, fault).await,
         Err(stop) => Err(stop),
     }
+}
+
+/// Our text with the conference that this very put was asked to make.
+fn with_conference(decision: &Decision, record: &Record) -> Option<Vec<u8>> {
+    let ours = decision.event.ours.as_ref()?;
+    texts::with_conference(&ours.body, record.base_theirs()?)
 }
 
 async fn write(run: &Run, record: Record) -> Result<(), Stop> {
@@ -76,9 +85,6 @@ async fn put(run: &Run, decision: &Decision) -> Result<Record, Stop> {
     let respond = theirs
         .filter(|theirs| !theirs.ours_to_edit)
         .and_then(|_| new_answer(unit.base_ours.as_deref(), &ours.body, &run.account.label));
-    if respond.is_none() {
-        spare_guests(run, theirs)?;
-    }
     let generation = generation(decision);
     let key = key(run, &unit.uid, generation);
     let marker = Marker {
@@ -102,16 +108,6 @@ async fn put(run: &Run, decision: &Decision) -> Result<Record, Stop> {
     Ok(placed_record(run, decision, ours, told, placed, generation))
 }
 
-/// Some providers mail guests of whatever is changed.
-fn spare_guests(run: &Run, theirs: Option<&Theirs>) -> Result<(), Fault> {
-    let mails = run.provider.caps().mails_guests && run.link.guests == GuestPolicy::Never;
-    if mails && theirs.is_some_and(|theirs| theirs.has_guests) {
-        let why = "it has guests there, who would be mailed; allow that for this link, or change it there";
-        return Err(Refusal::new("guests", why).into());
-    }
-    Ok(())
-}
-
 fn placed_record(
     run: &Run,
     decision: &Decision,
@@ -129,7 +125,6 @@ fn placed_record(
             hash: hash(&text),
             text,
             losses: Vec::new(),
-            has_guests: false,
             ours_to_edit: true,
             is_mirror: true,
         }
@@ -163,9 +158,8 @@ fn placed_record(
 
 async fn delete(run: &Run, decision: &Decision) -> Result<Record, Stop> {
     let event = &decision.event;
-    spare_guests(run, decision.theirs.as_ref())?;
     run.provider
-        .delete(&run.account, &run.place, &event.items)
+        .delete(&run.account, &run.place, &event.items, run.link.guests)
         .await?;
     run.count(|counts| counts.deleted_there += 1);
     let step = Step {

@@ -211,7 +211,7 @@ async fn theirs(run: &Run, event: Event, step: Step) -> Result<bool, Stop> {
     let outcome = match &step.before {
         None => run
             .provider
-            .delete(&run.account, &run.place, &event.items)
+            .delete(&run.account, &run.place, &event.items, run.link.guests)
             .await
             .map(|()| Vec::new()),
         Some(text) => {

@@ -3,6 +3,7 @@
 pub mod world;
 
 mod direct;
+mod meetings;
 mod secrets;
 mod tokens;
 

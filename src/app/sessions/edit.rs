@@ -5,7 +5,7 @@ use super::merge::FieldError;
 use super::shift;
 use super::times::Times;
 use super::view::{self, ACTIONS, ANSWERS, CLASSES, ROLES, word};
-use crate::ical::session::{CLIENT_TYPE, CONFIG_SCHEMA, MARK, STATUS};
+use crate::ical::session::{ASKS_CONFERENCE, CLIENT_TYPE, CONFIG_SCHEMA, MARK, STATUS};
 use crate::ical::tree::{Component, Property};
 use crate::ical::value::Duration;
 use crate::ical::write::{Patch, content_line, fold, text_line};
@@ -106,13 +106,19 @@ impl<'t> Editor<'_, 't> {
         if old.conference == new.conference {
             return;
         }
+        let asked = new.conference.as_deref().and_then(view::asked_conference);
+        self.optional(
+            patch,
+            ASKS_CONFERENCE,
+            asked.map(|word| content_line(ASKS_CONFERENCE, &[], word)),
+        );
         match (&new.conference, self.event.property("CONFERENCE")) {
-            (Some(uri), Some(there)) => patch.set_value(there, uri),
-            (Some(uri), None) => patch.insert(
+            (Some(uri), Some(there)) if asked.is_none() => patch.set_value(there, uri),
+            (Some(uri), None) if asked.is_none() => patch.insert(
                 self.event,
                 content_line("CONFERENCE", &[("VALUE", "URI")], uri),
             ),
-            (None, _) => patch.remove_all(self.event, "CONFERENCE"),
+            _ => patch.remove_all(self.event, "CONFERENCE"),
         };
     }
 

@@ -26,7 +26,8 @@ pub struct Fields {
     pub all_day: bool,
     /// LOCATION.
     pub location: Option<String>,
-    /// CONFERENCE (RFC 7986 §5.11): the address to join at, a URI.
+    /// CONFERENCE (RFC 7986 §5.11): the address to join at, a URI. Or `auto`, `meet` or `teams`: the linked calendar
+    /// that can shall make one, whose address is here once that has happened.
     #[schema(example = "https://meet.example.org/abc")]
     pub conference: Option<String>,
     /// ATTENDEE.

@@ -3,7 +3,7 @@
 use super::edit::Owner;
 use super::fields::{Action, Fields};
 use super::merge::FieldError;
-use super::view::RECURRENCE;
+use super::view::{RECURRENCE, asked_conference};
 use crate::ical::rrule::Rule;
 use crate::ical::tree::{Limits, Tree};
 use crate::ical::value::{Rdate, When};
@@ -45,8 +45,15 @@ pub fn validate(fields: &mut Fields, owner: &Owner) -> Result<(), Vec<FieldError
     {
         wrong.push(FieldError::new("client.email", "not a mail address"));
     }
-    if fields.conference.as_deref().is_some_and(|uri| !is_uri(uri)) {
-        wrong.push(FieldError::new("conference", "not a URI"));
+    if let Some(conference) = &mut fields.conference {
+        match asked_conference(conference) {
+            Some(word) => *conference = word.to_ascii_lowercase(),
+            None if is_uri(conference) => {}
+            None => wrong.push(FieldError::new(
+                "conference",
+                "neither a URI nor one of auto, meet, teams",
+            )),
+        }
     }
     for (at, link) in fields.links.iter().enumerate() {
         if !is_uri(&link.href) {

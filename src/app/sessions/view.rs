@@ -4,7 +4,7 @@ use super::fields::{
     Action, Answer, Attendee, Class, Client, Fields, Link, Reminder, Role, Status, Sync,
 };
 use super::times::{Times, span_of};
-use crate::ical::session::{CLIENT_TYPE, CONFIG_SCHEMA, STATUS};
+use crate::ical::session::{ASKS_CONFERENCE, CLIENT_TYPE, CONFERENCES, CONFIG_SCHEMA, STATUS};
 use crate::ical::tree::{Component, Property};
 use crate::ical::value::{Duration, When};
 
@@ -38,7 +38,7 @@ pub fn view(event: Component<'_>, times: &Times<'_>) -> Fields {
         timezone: start.and_then(|when| times.zone_name(when)),
         all_day: start.is_some_and(When::is_date),
         location: text("LOCATION"),
-        conference: event.property("CONFERENCE").map(|p| p.value().into_owned()),
+        conference: conference(event),
         attendees: event.properties_named("ATTENDEE").map(attendee).collect(),
         reminders: event
             .children_named("VALARM")
@@ -57,6 +57,22 @@ pub fn view(event: Component<'_>, times: &Times<'_>) -> Fields {
         status: Status::from_properties(word("STATUS").as_deref(), word(STATUS).as_deref()),
         sync: Sync::All(false),
     }
+}
+
+/// The address to join at, or what was asked for and is not made yet.
+fn conference(event: Component<'_>) -> Option<String> {
+    if let Some(made) = event.property("CONFERENCE") {
+        return Some(made.value().into_owned());
+    }
+    asked_conference(&event.property(ASKS_CONFERENCE)?.value()).map(str::to_ascii_lowercase)
+}
+
+/// The conference that a word asks for, as ASKS_CONFERENCE has it.
+pub fn asked_conference(word: &str) -> Option<&'static str> {
+    let word = word.trim();
+    CONFERENCES
+        .into_iter()
+        .find(|known| known.eq_ignore_ascii_case(word))
 }
 
 /// Is this property part of `recurrence`?

@@ -27,6 +27,7 @@ use super::{
 use crate::ical::rrule::civil;
 use crate::ical::tree::{Limits, Tree};
 use crate::ical::value::{Period, When};
+use crate::model::bridge::GuestPolicy;
 use crate::xml::Name;
 
 pub struct CalDav;
@@ -204,7 +205,6 @@ impl Provider for CalDav {
             writes: true,
             watches: false,
             busy: true,
-            mails_guests: false,
             concurrency: 2,
             least_interval: 60,
             interval: 300,
@@ -265,8 +265,9 @@ impl Provider for CalDav {
         account: &'a Account,
         place: &'a Place,
         items: &'a [Item],
+        guests: GuestPolicy,
     ) -> Answer<'a, Result<(), Fault>> {
-        Box::pin(write::delete(account, place, items))
+        Box::pin(write::delete(account, place, items, guests))
     }
 
     fn busy<'a>(

@@ -377,7 +377,7 @@ async fn facts_32_a_put_without_an_entity_tag_is_read_back() {
     let sent = &script.requests()[0];
     assert_eq!(sent.headers()["if-match"], "\"e1\"");
     assert!(
-        !String::from_utf8_lossy(sent.body()).contains(ical_doc::MARK),
+        !String::from_utf8_lossy(sent.body()).contains(super::super::MIRROR),
         "theirs stays theirs"
     );
 }
@@ -414,7 +414,7 @@ async fn what_is_so_already_is_not_written_and_412_is_stale() {
         assert_eq!(found, Err(fault));
         let script = Script::new().answer(code, "");
         let gone = CalDav
-            .delete(&account(&script), &place(SYNC), &before)
+            .delete(&account(&script), &place(SYNC), &before, GuestPolicy::Never)
             .await;
         assert_eq!(gone.is_ok(), code == 404);
     }
@@ -454,10 +454,25 @@ async fn facts_26_guests_stay_as_they_are_there_and_a_server_that_mails_is_not_w
     );
     assert!(
         CalDav
-            .delete(&account(&script), &place(mails), &before)
+            .delete(
+                &account(&script),
+                &place(mails),
+                &before,
+                GuestPolicy::Never
+            )
             .await
             .is_err()
     );
+    assert_eq!(script.requests().len(), 0);
+
+    // … unless the link sends.
+    let script = Script::new().answer(204, "");
+    CalDav
+        .delete(&account(&script), &place(mails), &before, GuestPolicy::Send)
+        .await
+        .unwrap();
+    let headers = script.requests()[0].headers().clone();
+    assert!(!headers.contains_key("schedule-reply") && headers["if-match"] == "\"e1\"");
 }
 
 #[tokio::test]
@@ -632,7 +647,7 @@ async fn under_a_weak_tag_or_none_it_is_looked_before_it_is_written() {
     let script = Script::new().answer(404, "");
     let before = [known(&event("u", "Tea", ""), "W/\"1\"")];
     let gone = CalDav
-        .delete(&account(&script), &place(SYNC), &before)
+        .delete(&account(&script), &place(SYNC), &before, GuestPolicy::Never)
         .await;
     assert_eq!(gone, Ok(()));
     assert_eq!(script.requests()[0].method(), "GET");

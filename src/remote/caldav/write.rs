@@ -238,20 +238,27 @@ fn mails_nobody(known: &Item, account: &Account) -> Result<(), Fault> {
 }
 
 /// Deletes resources; those that are gone already are fine.
-pub async fn delete(account: &Account, place: &Place, items: &[Item]) -> Result<(), Fault> {
+pub async fn delete(
+    account: &Account,
+    place: &Place,
+    items: &[Item],
+    guests: GuestPolicy,
+) -> Result<(), Fault> {
+    let silent = guests == GuestPolicy::Never;
     for item in items {
-        if Skills::of(place).schedules {
+        if silent && Skills::of(place).schedules {
             mails_nobody(item, account)?;
         }
         match unchanged(account, item).await {
             Err(Fault::NotFound) => continue,
             looked => looked?,
         }
-        // RFC 6638 §8.1: an invitation that is taken away is not declined by that.
-        let request = guarded(Request::delete(&item.id), &Guard::Is(&item.stamp))
-            .header("schedule-reply", "F")
-            .body(Bytes::new())
-            .map_err(|_| Fault::NotFound)?;
+        let mut request = guarded(Request::delete(&item.id), &Guard::Is(&item.stamp));
+        if silent {
+            // RFC 6638 §8.1: an invitation that is taken away is not declined by that.
+            request = request.header("schedule-reply", "F");
+        }
+        let request = request.body(Bytes::new()).map_err(|_| Fault::NotFound)?;
         let answer = call(account, request).await?;
         match answer.status().as_u16() {
             200..=299 | 404 | 410 => {}

@@ -76,7 +76,6 @@ const CAPS: Caps = Caps {
     writes: true,
     watches: true,
     busy: true,
-    mails_guests: false,
     concurrency: 4,
     least_interval: 60,
     interval: 900,
@@ -138,8 +137,9 @@ impl Provider for Google {
         account: &'a Account,
         place: &'a Place,
         items: &'a [Item],
+        guests: GuestPolicy,
     ) -> Answer<'a, Result<(), Fault>> {
-        Box::pin(delete(account, place, items))
+        Box::pin(delete(account, place, items, guests))
     }
 
     fn busy<'a>(
@@ -336,10 +336,15 @@ async fn exceptions(
 
 /// Deletes by the master, so that no exception is left over. One changed exception stops it: its edit would be lost,
 /// and the master's ETag does not tell.
-async fn delete(account: &Account, place: &Place, items: &[Item]) -> Result<(), Fault> {
+async fn delete(
+    account: &Account,
+    place: &Place,
+    items: &[Item],
+    guests: GuestPolicy,
+) -> Result<(), Fault> {
     let Some(master) = items.iter().find(|item| item.series.is_none()) else {
         for item in items.iter().filter(|item| !is_cancelled(item)) {
-            delete_one(account, place, item).await?;
+            delete_one(account, place, item, guests).await?;
         }
         return Ok(());
     };
@@ -355,12 +360,17 @@ async fn delete(account: &Account, place: &Place, items: &[Item]) -> Result<(), 
             };
         }
     }
-    delete_one(account, place, master).await
+    delete_one(account, place, master, guests).await
 }
 
-async fn delete_one(account: &Account, place: &Place, item: &Item) -> Result<(), Fault> {
+async fn delete_one(
+    account: &Account,
+    place: &Place,
+    item: &Item,
+    guests: GuestPolicy,
+) -> Result<(), Fault> {
     let how = Sending {
-        guests: GuestPolicy::Never,
+        guests,
         stamp: &item.stamp,
     };
     let request = calls::delete(account, &place.remote_id, &item.id, how)?;

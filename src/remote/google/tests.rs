@@ -510,7 +510,9 @@ async fn deleting_what_is_gone_is_done_and_what_changed_is_stale() {
             _ => Script::new().json(status, &error(status, reason)),
         };
         assert_eq!(
-            Google.delete(&account(&script), &place(), &known).await,
+            Google
+                .delete(&account(&script), &place(), &known, GuestPolicy::Never)
+                .await,
             done,
             "{status}"
         );
@@ -520,6 +522,16 @@ async fn deleting_what_is_gone_is_done_and_what_changed_is_stale() {
         );
         assert_eq!(script.requests()[0].headers()["if-match"], "\"1\"");
     }
+    // guests hear of it where the link sends
+    let script = Script::new().answer(204, "");
+    let sends = GuestPolicy::Send;
+    assert_eq!(
+        Google
+            .delete(&account(&script), &place(), &known, sends)
+            .await,
+        Ok(())
+    );
+    assert!(sent(&script)[0].ends_with("sendUpdates=all"));
     // an exception that changed meanwhile saves the series, unless that is gone as a whole
     let master = timed(json!({"recurrence": ["RRULE:FREQ=WEEKLY"]}));
     let series = items(std::slice::from_ref(&master));
@@ -534,7 +546,9 @@ async fn deleting_what_is_gone_is_done_and_what_changed_is_stale() {
             )
             .json(200, &there);
         assert_eq!(
-            Google.delete(&account(&script), &place(), &series).await,
+            Google
+                .delete(&account(&script), &place(), &series, GuestPolicy::Never)
+                .await,
             done
         );
         assert_eq!(

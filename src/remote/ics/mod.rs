@@ -17,6 +17,7 @@ use super::{
     Account, Answer, Busy, Caps, Fault, From, Hook, Identity, Item, Listed, Next, Page, Place,
     Placed, Provider, Put, Read, Refusal, Watch, ical_doc,
 };
+use crate::model::bridge::GuestPolicy;
 use feed::Known;
 
 /// Hops that are followed, each checked anew by the transport.
@@ -189,7 +190,6 @@ impl Provider for Ics {
             writes: false,
             watches: false,
             busy: false,
-            mails_guests: false,
             concurrency: 1,
             least_interval: 900,
             interval: 3600,
@@ -266,6 +266,7 @@ impl Provider for Ics {
         _: &'a Account,
         _: &'a Place,
         _: &'a [Item],
+        _: GuestPolicy,
     ) -> Answer<'a, Result<(), Fault>> {
         Box::pin(async { read_only() })
     }

@@ -26,6 +26,7 @@ use super::{
     Account, Answer, Busy, Caps, Fault, From, Hook, Identity, Item, Listed, OAuthSpec, Page, Place,
     Placed, Provider, Put, Read, Refusal, Watch,
 };
+use crate::model::bridge::GuestPolicy;
 use call::{get, own_link};
 
 /// FACTS §3. There is no call that takes consent back.
@@ -51,7 +52,6 @@ const CAPS: Caps = Caps {
     writes: true,
     watches: true,
     busy: true,
-    mails_guests: true,
     concurrency: 3,
     least_interval: 60,
     interval: 15 * 60,
@@ -105,8 +105,9 @@ impl Provider for Microsoft {
         account: &'a Account,
         _place: &'a Place,
         items: &'a [Item],
+        guests: GuestPolicy,
     ) -> Answer<'a, Result<(), Fault>> {
-        Box::pin(put::delete(account, items))
+        Box::pin(put::delete(account, items, guests))
     }
 
     fn busy<'a>(

@@ -54,23 +54,38 @@ pub async fn put(account: &Account, place: &Place, put: &Put<'_>) -> Result<Plac
 
 /// A write that would mail people is not made unless that is wanted.
 fn refuse_mail(put: &Put<'_>, changes: &Doc, wanted: &Wanted) -> Result<(), Refusal> {
-    let guests = put.known.iter().any(|item| {
-        let doc: Value = serde_json::from_slice(&item.doc).unwrap_or(Value::Null);
-        !wire::list(&doc, "attendees").is_empty()
-    });
     let idle = changes.is_empty()
         && wanted
             .series
             .as_ref()
             .is_none_or(|wish| series::plan(wish, &wanted.master, put.known).is_empty());
-    let silent = put.guests == GuestPolicy::Send || !guests || idle;
+    let silent = put.guests == GuestPolicy::Send || !has_guests(put.known) || idle;
     if silent {
         return Ok(());
     }
-    Err(Refusal::new(
+    Err(mails())
+}
+
+fn has_guests(items: &[Item]) -> bool {
+    items.iter().any(|item| {
+        let doc: Value = serde_json::from_slice(&item.doc).unwrap_or(Value::Null);
+        !wire::list(&doc, "attendees").is_empty()
+    })
+}
+
+/// Does the account organise it?
+fn is_ours(items: &[Item]) -> bool {
+    items.first().is_none_or(|master| {
+        let doc: Value = serde_json::from_slice(&master.doc).unwrap_or(Value::Null);
+        wire::flag(&doc, "isOrganizer") != Some(false)
+    })
+}
+
+fn mails() -> Refusal {
+    Refusal::new(
         "guests",
         "it has guests there, and Microsoft mails them about every change: allow that for this link, or change it there",
-    ))
+    )
 }
 
 /// The body of an online meeting holds the way into it: our text goes in front of that, or stays here.
@@ -300,9 +315,12 @@ async fn respond(account: &Account, put: &Put<'_>, id: &str, action: &str) -> Re
     }
 }
 
-/// Deletes an event and the single events that stand for its instances. Whoever has guests there hears of it:
-/// [`crate::remote::Caps::mails_guests`].
-pub async fn delete(account: &Account, items: &[Item]) -> Result<(), Fault> {
+/// Deletes an event and the single events that stand for its instances. Guests of our own events hear of it; taking
+/// somebody else's invitation away tells nobody.
+pub async fn delete(account: &Account, items: &[Item], guests: GuestPolicy) -> Result<(), Fault> {
+    if guests == GuestPolicy::Never && is_ours(items) && has_guests(items) {
+        return Err(mails().into());
+    }
     for (n, item) in items.iter().enumerate() {
         let doc: Value = serde_json::from_slice(&item.doc).unwrap_or(Value::Null);
         if n > 0 && extra::part(&doc).is_none() {

@@ -62,7 +62,7 @@ pub fn set_instance(text: &[u8], k: usize, title: &str) -> Vec<u8> {
             let master = events(&tree).next().unwrap();
             let uid = master.property("UID").unwrap().text();
             let mark = master
-                .property(crate::sync::outgoing::MARK)
+                .property(crate::remote::MIRROR)
                 .map(|p| format!("{}\r\n", String::from_utf8_lossy(p.raw()).trim_end()))
                 .unwrap_or_default();
             let end = rid.replace("T09", "T11");

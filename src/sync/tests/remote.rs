@@ -8,8 +8,8 @@ use bytes::Bytes;
 
 use crate::ical::tree::{Limits, Tree};
 use crate::ical::write::{Patch, content_line};
+use crate::model::bridge::GuestPolicy;
 use crate::remote::*;
-use crate::sync::outgoing::MARK;
 
 /// What may happen to one call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -190,6 +190,17 @@ fn item(id: &str, res: &Res) -> Item {
 }
 
 impl State {
+    /// As a provider that mails guests of whatever is changed.
+    fn spare(&self, known: &[Item], guests: GuestPolicy) -> Result<(), Fault> {
+        let has_guests = known
+            .iter()
+            .any(|item| String::from_utf8_lossy(&item.doc).contains("ATTENDEE"));
+        match self.mails_guests && has_guests && guests == GuestPolicy::Never {
+            true => Err(Refusal::new("guests", "they would be mailed").into()),
+            false => Ok(()),
+        }
+    }
+
     fn log(&mut self, cal: &str, id: &str) -> u64 {
         self.seq += 1;
         let seq = self.seq;
@@ -288,7 +299,7 @@ fn marked(text: &[u8], marker: &str) -> Vec<u8> {
     let tree = Tree::parse(text, &Limits::default()).unwrap();
     let mut patch = Patch::new(&tree);
     for event in tree.roots().flat_map(|root| root.children_named("VEVENT")) {
-        patch.set(event, MARK, content_line(MARK, &[], marker));
+        patch.set(event, MIRROR, content_line(MIRROR, &[], marker));
     }
     patch.apply()
 }
@@ -299,7 +310,6 @@ impl Provider for Remote {
             writes: true,
             watches: false,
             busy: false,
-            mails_guests: self.with(|state| state.mails_guests),
             concurrency: 3,
             least_interval: 1,
             interval: 60,
@@ -372,6 +382,7 @@ impl Provider for Remote {
                     losses: Vec::new(),
                 });
             }
+            self.with(|state| state.spare(put.known, put.guests))?;
             let fate = self.fate("put").await;
             match fate {
                 Fate::Before => return Err(Fault::Transient("no answer".into())),
@@ -388,8 +399,10 @@ impl Provider for Remote {
         _: &'a Account,
         place: &'a Place,
         items: &'a [Item],
+        guests: GuestPolicy,
     ) -> Answer<'a, Result<(), Fault>> {
         Box::pin(async move {
+            self.with(|state| state.spare(items, guests))?;
             let fate = self.fate("delete").await;
             match fate {
                 Fate::Before => return Err(Fault::Transient("no answer".into())),
@@ -462,9 +475,11 @@ impl Provider for Remote {
                 .property("UID")
                 .map(|p| p.text().into_owned())
                 .unwrap_or_default();
-            marker = marker.or(event.property(MARK).and_then(|p| Marker::read(&p.value())));
+            marker = marker.or(event
+                .property(MIRROR)
+                .and_then(|p| Marker::read(&p.value())));
             guests |= event.property("ATTENDEE").is_some();
-            patch.remove_all(event, MARK);
+            patch.remove_all(event, MIRROR);
         }
         let text = if patch.is_empty() {
             text.clone()

@@ -14,8 +14,11 @@ use crate::remote::google::wire::{self, Json};
 /// What an event may ask for here: a conference of whatever service, or of Google's.
 const ASKED: &[&str] = &["AUTO", "MEET"];
 
+/// One that has a conference asks no more.
 pub fn asked(event: Component<'_>) -> bool {
-    event.property(ASKS_CONFERENCE).is_some_and(|property| {
+    let asks = event.property(ASKS_CONFERENCE);
+    let asks = asks.filter(|_| event.property("CONFERENCE").is_none());
+    asks.is_some_and(|property| {
         let value = property.value();
         ASKED
             .iter()
@@ -38,12 +41,17 @@ pub fn exists(doc: &Json) -> bool {
     wire::object(doc, "conferenceData").is_some()
 }
 
-/// Was it asked for and is not made yet?
-pub fn pending(doc: &Json) -> bool {
+/// What became of the request for one: `success`, `pending`, `failure`; empty where nothing was asked for.
+fn outcome(doc: &Json) -> &str {
     wire::object(doc, "conferenceData")
         .and_then(|data| wire::object(data, "createRequest"))
         .and_then(|request| wire::object(request, "status"))
-        .is_some_and(|status| wire::text(status, "statusCode") == "pending")
+        .map_or("", |status| wire::text(status, "statusCode"))
+}
+
+/// Was it asked for and is not made yet?
+pub fn pending(doc: &Json) -> bool {
+    outcome(doc) == "pending"
 }
 
 /// Addresses to join at and what they are, video first.
@@ -106,6 +114,12 @@ pub fn print(doc: &Json, out: &mut String) {
 /// Conferences and attachments of ours that are not there.
 pub fn survey(event: Component<'_>, doc: &Json, ledger: &mut Ledger) {
     let there = entries(doc);
+    if asked(event) && outcome(doc) == "failure" {
+        ledger.add(
+            "CONFERENCE",
+            "Google did not make the conference that was asked for",
+        );
+    }
     for name in ["CONFERENCE", "X-GOOGLE-CONFERENCE"] {
         for property in event.properties_named(name) {
             let value = property.value();

@@ -32,7 +32,7 @@ const HELD: &[&str] = &[
     "X-GOOGLE-CONFERENCE",
     "ATTACH",
     "X-GOOGLE-EVENT-TYPE",
-    "X-KALENDS-MIRROR",
+    crate::remote::MIRROR,
     crate::remote::ASKS_CONFERENCE,
 ];
 

@@ -6,7 +6,7 @@ use super::colors::Color;
 use super::ledger::Ledger;
 use super::recur::{self, Frame, Recurrence};
 use super::zones::{Meaning, Names};
-use super::{Class, Fields, Status, alarms, conference, people, plain};
+use super::{Class, Fields, Status, alarms, conference, marker, people, plain};
 use crate::ical::expand::Series;
 use crate::ical::object::{Kind, Object, Override};
 use crate::ical::property::Property;
@@ -15,7 +15,7 @@ use crate::ical::tree::{Component, Limits, Tree};
 use crate::ical::value::{Duration, Rdate, When};
 use crate::ical::zone::Zone;
 use crate::model::bridge::GuestPolicy;
-use crate::remote::google::wire::{Json, Rid, Time};
+use crate::remote::google::wire::{self, Json, Rid, Time};
 use crate::remote::{Loss, Place, Put, Refusal};
 
 /// The longest value of an extended property (FACTS §2.3); a longer one is cut there without a word.
@@ -61,7 +61,8 @@ impl Desired {
         };
         let mut desired = reader.object(&object)?;
         desired.losses = reader.ledger.losses;
-        if let Some(master) = &mut desired.master {
+        let marks = put.marks(|item| marker(&wire::parse(&item.doc)).is_some());
+        if let (Some(master), true) = (&mut desired.master, marks) {
             let marker = put.marker.print();
             if marker.len() > LONGEST_VALUE {
                 return Err(Refusal::new(

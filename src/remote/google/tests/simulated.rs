@@ -179,12 +179,12 @@ async fn a_series_is_made_changed_and_taken_away() {
     assert_eq!(world.text(&items), world.text(&listed));
     world.check();
     Google
-        .delete(&world.account, &world.place, &items)
+        .delete(&world.account, &world.place, &items, GuestPolicy::Never)
         .await
         .unwrap();
     assert_eq!(shown(&world), []);
     Google
-        .delete(&world.account, &world.place, &items)
+        .delete(&world.account, &world.place, &items, GuestPolicy::Never)
         .await
         .unwrap();
     world.check();
@@ -452,4 +452,32 @@ async fn a_conference_is_made_when_it_is_asked_for() {
     world.check();
     let same = world.put(&text, &placed.items).await.unwrap();
     assert_eq!((world.check(), same.items), (0, placed.items));
+}
+
+#[tokio::test]
+async fn what_began_there_never_gets_our_marker() {
+    let world = World::new();
+    let native = json!({
+        "summary": "Theirs", "start": {"dateTime": "2026-03-27T10:00:00+01:00"},
+        "end": {"dateTime": "2026-03-27T11:00:00+01:00"},
+    });
+    let id = world.simulator().google().add(ME, native).unwrap();
+    let marker = |items: &[Item]| match Google.read(&world.place, ME, items).unwrap() {
+        Read::Event(reading) => reading.marker,
+        Read::Nothing => panic!("nothing"),
+    };
+    let known = Google.get(&world.account, &world.place, &id).await;
+    let known = known.unwrap().unwrap();
+    assert_eq!(marker(&known), None);
+    let text = world.text(&known).replace("Theirs", "Ours");
+    let placed = world.put(&text, &known).await.unwrap();
+    assert!(world.text(&placed.items).contains("SUMMARY:Ours"));
+    assert_eq!(marker(&placed.items), None);
+    // What we made keeps its own.
+    let made = world.put(&series(), &[]).await.unwrap();
+    assert_eq!(marker(&made.items), Some(world.marker.clone()));
+    let renamed = series().replace("SUMMARY:Weekly", "SUMMARY:Other");
+    let placed = world.put(&renamed, &made.items).await.unwrap();
+    assert_eq!(marker(&placed.items), Some(world.marker.clone()));
+    world.check();
 }

@@ -355,12 +355,17 @@ fn categories(doc: &Value) -> String {
     content_line("CATEGORIES", &[], &names.join(","))
 }
 
-/// RFC 7986 §5.11.
-fn conference(doc: &Value) -> String {
-    let url = match wire::text(doc, "onlineMeeting.joinUrl") {
+/// The address of an online meeting; may be empty.
+pub fn meeting(doc: &Value) -> &str {
+    match wire::text(doc, "onlineMeeting.joinUrl") {
         "" => wire::text(doc, "onlineMeetingUrl"),
         url => url,
-    };
+    }
+}
+
+/// RFC 7986 §5.11.
+fn conference(doc: &Value) -> String {
+    let url = meeting(doc);
     if url.is_empty() {
         return String::new();
     }

@@ -11,14 +11,14 @@ use super::super::zone::Wall;
 use super::diff::diff;
 use super::fields::{Lost, is_cancelled, labels, location, show_as, text_of, texts};
 use super::time::{Times, instant_of};
-use super::{extra, losses, people};
+use super::{extra, losses, people, read};
 use crate::ical::object::{Kind, Object};
 use crate::ical::rrule::{Budget, Rule};
 use crate::ical::tree::{Component, Limits, Tree};
 use crate::ical::value::When;
 use crate::ical::zone::{Zone, Zones};
 use crate::model::bridge::GuestPolicy;
-use crate::remote::{ASKS_CONFERENCE, Loss, Place, Put, Refusal};
+use crate::remote::{ASKS_CONFERENCE, Item, Loss, Place, Put, Refusal};
 
 /// What has to be there.
 #[derive(Debug)]
@@ -69,6 +69,7 @@ pub fn wanted(place: &Place, put: &Put<'_>) -> Result<Wanted, Refusal> {
         home: Wall::named(&place.zone).unwrap_or_else(Wall::utc),
         guests: put.guests,
         teams: has_teams(place),
+        meeting: put.known.first().map(meeting).unwrap_or_default(),
         losses: Vec::new(),
     };
     let rule = only_rule(master)?;
@@ -88,7 +89,13 @@ pub fn wanted(place: &Place, put: &Put<'_>) -> Result<Wanted, Refusal> {
         }
     };
     let mut doc = Value::Object(doc);
-    extra::set(&mut doc, extra::MARKER, &put.marker.print());
+    let marked = |item: &Item| {
+        let doc = serde_json::from_slice(&item.doc).unwrap_or(Value::Null);
+        extra::marker(&doc).is_some()
+    };
+    if put.marks(marked) {
+        extra::set(&mut doc, extra::MARKER, &put.marker.print());
+    }
     extra::set(&mut doc, extra::ZONES, &times.kept);
     let mut losses = writer.losses;
     losses.sort();
@@ -107,6 +114,12 @@ const TEAMS: &str = "teamsForBusiness";
 fn has_teams(place: &Place) -> bool {
     let extra: Value = serde_json::from_str(&place.extra).unwrap_or(Value::Null);
     wire::texts(&extra, "online").any(|provider| provider == TEAMS)
+}
+
+/// The address of a resource's online meeting.
+fn meeting(item: &Item) -> String {
+    let doc = serde_json::from_slice(&item.doc).unwrap_or(Value::Null);
+    read::meeting(&doc).to_owned()
 }
 
 fn into_doc(value: Value) -> Doc {
@@ -151,6 +164,8 @@ struct Writer<'t> {
     guests: GuestPolicy,
     /// The calendar can make Teams meetings.
     teams: bool,
+    /// Address of the meeting that is there; may be empty.
+    meeting: String,
     losses: Vec<Loss>,
 }
 
@@ -194,6 +209,9 @@ impl Writer<'_> {
             doc.insert("attendees".into(), Value::Array(attendees));
         }
         losses::of(event, &mut lost);
+        if self.has_meeting(event) {
+            lost.retain(|(property, _)| property != "CONFERENCE");
+        }
         self.losses
             .extend(lost.into_iter().map(|(property, what)| Loss {
                 rid: rid.map(str::to_owned),
@@ -203,8 +221,18 @@ impl Writer<'_> {
         Ok(doc)
     }
 
+    /// Is the event's conference the meeting that is there?
+    fn has_meeting(&self, event: Component<'_>) -> bool {
+        let mut all = event.properties_named("CONFERENCE").peekable();
+        let is_there = |uri: &str| !uri.is_empty() && uri == self.meeting;
+        all.peek().is_some() && all.all(|property| is_there(property.value().trim()))
+    }
+
     /// A meeting that is asked for. One that is there cannot be turned off again.
     fn conference(&self, event: Component<'_>, doc: &mut Doc, lost: &mut Lost) {
+        if event.property("CONFERENCE").is_some() {
+            return; // It has one.
+        }
         let asked = text_of(event, ASKS_CONFERENCE).trim().to_ascii_uppercase();
         match asked.as_str() {
             "" => {}

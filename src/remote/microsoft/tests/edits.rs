@@ -100,12 +100,22 @@ async fn a_series_with_deleted_and_changed_dates_comes_back() {
     same(&text, &world.read(&placed.items));
     // … and in its end.
     Microsoft
-        .delete(&world.account, &world.place, &placed.items)
+        .delete(
+            &world.account,
+            &world.place,
+            &placed.items,
+            GuestPolicy::Never,
+        )
         .await
         .unwrap();
     assert_eq!(world.there(), [json!(null); 0]);
     Microsoft
-        .delete(&world.account, &world.place, &placed.items)
+        .delete(
+            &world.account,
+            &world.place,
+            &placed.items,
+            GuestPolicy::Never,
+        )
         .await
         .unwrap();
     world.clean();
@@ -221,4 +231,48 @@ async fn keys_of_others_stay() {
             .contains("Name x")
     );
     world.clean();
+}
+
+#[tokio::test]
+async fn what_began_there_never_gets_our_marker() {
+    let world = World::new();
+    let native = json!({
+        "subject": "Theirs",
+        "start": {"dateTime": "2026-03-10T09:00:00", "timeZone": "W. Europe Standard Time"},
+        "end": {"dateTime": "2026-03-10T10:00:00", "timeZone": "W. Europe Standard Time"},
+    });
+    let graph = world.simulator.graph();
+    let id = graph.add(BOB, &world.place.remote_id, native).unwrap();
+    let known = world.get(&id).await;
+    assert_eq!(world.read(&known).marker, None);
+    let text = String::from_utf8(world.read(&known).text).unwrap();
+    let placed = world.put(&text.replace("Theirs", "Ours"), &known).await;
+    assert_eq!(graph.events(BOB, None)[0]["subject"], "Ours");
+    assert_eq!(world.read(&placed.unwrap().items).marker, None);
+    assert_eq!(world.read(&world.get(&id).await).marker, None);
+    // What we made keeps its own.
+    let made = world.put(&object(&[WEEKLY]), &[]).await.unwrap();
+    assert_eq!(world.read(&made.items).marker, Some(marker()));
+    let renamed = object(&[&WEEKLY.replace("Team", "Crew")]);
+    let placed = world.put(&renamed, &made.items).await.unwrap();
+    assert_eq!(world.read(&placed.items).marker, Some(marker()));
+    world.clean();
+}
+
+#[tokio::test]
+async fn an_event_with_guests_is_deleted_only_where_they_may_hear_of_it() {
+    let world = World::new();
+    let text = object(&[
+        "DTSTART:20260310T090000Z\nDTEND:20260310T100000Z\nSUMMARY:Meeting\nATTENDEE:mailto:guest@example.org",
+    ]);
+    let placed = world.put_as(&text, &[], GuestPolicy::Send, None).await;
+    let items = placed.unwrap().items;
+    world.simulator.take_mails();
+    let never = Microsoft.delete(&world.account, &world.place, &items, GuestPolicy::Never);
+    assert!(matches!(never.await, Err(Fault::Refused(refusal)) if refusal.code == "guests"));
+    assert_eq!(world.there().len(), 1);
+    world.clean();
+    let send = Microsoft.delete(&world.account, &world.place, &items, GuestPolicy::Send);
+    send.await.unwrap();
+    assert_eq!(world.there().len(), 0);
 }

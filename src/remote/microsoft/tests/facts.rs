@@ -75,7 +75,12 @@ async fn facts_14_a_stale_write_is_refused() {
     let ours = text.replace("SUMMARY:A", "SUMMARY:ours");
     assert_eq!(world.put(&ours, &placed.items).await, Err(Fault::Stale));
     let deleted = Microsoft
-        .delete(&world.account, &world.place, &placed.items)
+        .delete(
+            &world.account,
+            &world.place,
+            &placed.items,
+            GuestPolicy::Never,
+        )
         .await;
     assert_eq!(deleted, Err(Fault::Stale));
     assert_eq!(world.there()[0]["subject"], "theirs");
