@@ -43,7 +43,7 @@ async fn conference(world: &Bridged, uid: &str) -> Option<String> {
 
 async fn make(world: &Bridged, uid: &str, conference: &str) {
     let fields = object(json!({
-        "uid": uid, "title": "Coaching", "start": "2027-02-01T09:00:00Z", "end": "2027-02-01T10:00:00Z",
+        "uid": uid, "calendar": "calendar", "title": "Coaching", "start": "2027-02-01T09:00:00Z", "end": "2027-02-01T10:00:00Z",
         "conference": conference, "sync": true,
     }));
     sessions::create(world, &world.who, &fields, uid, Duration::ZERO)
@@ -54,7 +54,8 @@ async fn make(world: &Bridged, uid: &str, conference: &str) {
 async fn run(world: &Bridged, link: LinkId) -> u64 {
     world.pass(4000);
     world.asked();
-    links::run_now(world, &world.who, link).await.unwrap();
+    let report = links::run_now(world, &world.who, link).await.unwrap();
+    assert_eq!((report.fault, report.counts.parked), (None, 0));
     let writes = |said: &&String| {
         ["POST", "PUT", "PATCH", "DELETE"]
             .iter()

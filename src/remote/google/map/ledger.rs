@@ -39,6 +39,9 @@ const HELD: &[&str] = &[
 /// Text properties, whose parameters have no place there.
 const TEXTS: &[&str] = &["SUMMARY", "DESCRIPTION", "LOCATION"];
 
+/// Parameters of ATTENDEE that have a place there.
+const OF_GUESTS: &[&str] = &["CN", "CUTYPE", "ROLE", "PARTSTAT"];
+
 /// In words, for those that people ask about; the others share one sentence.
 const WORDS: &[(&str, &str)] = &[
     ("GEO", "Google has no coordinates beside the place's name"),
@@ -70,6 +73,19 @@ impl Ledger {
         };
         if !self.losses.contains(&loss) {
             self.losses.push(loss);
+        }
+    }
+
+    /// What is lost of guests that are sent.
+    pub fn guests(&mut self, event: Component<'_>) {
+        let known = |param: &str| OF_GUESTS.iter().any(|one| one.eq_ignore_ascii_case(param));
+        for guest in event.properties_named("ATTENDEE") {
+            if guest.params().any(|param| !known(param.name())) {
+                self.add(
+                    "ATTENDEE",
+                    "Google keeps of guests their names, their answers and whether they have to come",
+                );
+            }
         }
     }
 

@@ -204,6 +204,9 @@ impl Reader<'_> {
             self.ledger
                 .add("ATTENDEE", "guests are not sent on this link");
         }
+        if self.guests == GuestPolicy::Send {
+            self.ledger.guests(event);
+        }
         Ok(Fields {
             start: Some(start),
             end: Some(end),

@@ -23,14 +23,7 @@ const MAPPED: &[(&str, &[&str])] = &[
     ("X-MICROSOFT-CDO-BUSYSTATUS", &[]),
     (
         "ATTENDEE",
-        &[
-            "CN",
-            "ROLE",
-            "CUTYPE",
-            "PARTSTAT",
-            "RSVP",
-            "SCHEDULE-STATUS",
-        ],
+        &["CN", "ROLE", "CUTYPE", "PARTSTAT", "SCHEDULE-STATUS"],
     ),
     ("ORGANIZER", &["CN", "SCHEDULE-STATUS"]),
 ];
