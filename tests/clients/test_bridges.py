@@ -43,7 +43,11 @@ def newcomer(folder, database, simulator):
 def bridge(newcomer):
     user = newcomer.new_user()
     _, out, _ = newcomer.cli("token", "new", user.user, "--label", "tests", "--scope", "read,write,bridge")
-    return Bridge(newcomer, user, out.split()[-1])
+    one = Bridge(newcomer, user, out.split()[-1])
+    yield one
+    # The simulator is quiet again: some tests listen whether anything is asked.
+    for connection in one.ask("GET", "/connections"):
+        one.ask("DELETE", f"/connections/{connection['id']}")
 
 
 def walk(bridge, begin, account, **how):

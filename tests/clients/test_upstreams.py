@@ -103,12 +103,12 @@ def bridge(bridged):
 
 
 def insist(write):
-    """Xandikos stumbles over two writes at the same time, ours and the person's (500): the person tries again."""
+    """Xandikos stumbles over two writes at the same time, ours and the person's: the person tries again."""
     for left in reversed(range(5)):
         try:
             return write()
         except caldav.lib.error.DAVError as error:
-            if not left or "500" not in str(error):
+            if not left or not any(status in str(error) for status in ("423 Locked", "500 Internal")):
                 raise
             time.sleep(0.2)
 
