@@ -1,5 +1,7 @@
 //! For tests of providers: the simulator as a transport, and what the discovery document says of requests.
 
+mod fidelity;
+
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;

@@ -126,9 +126,29 @@ fn of_alarm(valarm: Component<'_>, ledger: &mut Ledger) -> Option<Reminder> {
     if alarm.repeat > 0 {
         ledger.add("VALARM", "Google does not repeat a reminder");
     }
+    if !is_plain(valarm) {
+        ledger.add("VALARM", "Google keeps of a reminder its time and its kind");
+    }
     Some(Reminder {
         minutes: before / 60,
         method: *method,
+    })
+}
+
+/// Does it say no more than a reminder there can? Its words are the event's title, and a mail goes to the account.
+fn is_plain(valarm: Component<'_>) -> bool {
+    let title = valarm.parent().and_then(|event| event.property("SUMMARY"));
+    let title = title.map(|p| p.text().trim().to_owned());
+    valarm.properties().all(|property| {
+        let name = property.name().to_ascii_uppercase();
+        match name.as_str() {
+            "ACTION" | "TRIGGER" | "REPEAT" | "DURATION" => true,
+            "DESCRIPTION" | "SUMMARY" => {
+                title.is_none() || title.as_deref() == Some(property.text().trim())
+            }
+            "ATTENDEE" => true,
+            _ => false,
+        }
     })
 }
 

@@ -1,6 +1,5 @@
 //! The provider against the simulator, whose reading of Graph is another one, and over scripted answers.
 
-mod corpus;
 mod edits;
 mod facts;
 mod listing;
