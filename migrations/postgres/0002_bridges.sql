@@ -123,11 +123,13 @@ create table remote_item (
   uid       text collate "C" not null default '',            -- of the unit that it belongs to; '' = belongs to none (skipped)
   stamp     text collate "C" not null default '',
   doc       bytea not null,
-  seen      bigint not null default 0,          -- listing_no of the last full listing that named it
+  seen      bigint not null default 0,          -- listing_no when a listing last named it; -1: written by us, and not named yet
   primary key (link_id, remote_id)
 );
 create index remote_item_series on remote_item(link_id, series) where series <> '';
 create index remote_item_uid on remote_item(link_id, uid);
+-- What we wrote there and no listing has named since: made and removed between two looks, it is in neither.
+create index remote_item_unconfirmed on remote_item(link_id) where seen < 0;
 
 -- Webhooks that a provider promised to call.
 create table watch (

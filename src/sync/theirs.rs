@@ -55,7 +55,10 @@ pub async fn gather(run: &Run) -> Result<(), Stop> {
                 restarts += 1;
                 at = At::Start;
             }
-            outcome => return outcome,
+            outcome => {
+                outcome?;
+                return look_after(run, number).await;
+            }
         }
     }
 }
@@ -88,10 +91,41 @@ async fn pages(run: &Run, at: At, listing: Option<i64>, number: i64) -> Result<(
     }
 }
 
+/// How many events are looked after in one run.
+const LOOKS: i64 = 200;
+
+/// Asks for what we wrote there since the last listing and this one did not name: what is made and removed between two
+/// looks is in no listing, and would stay here for ever.
+async fn look_after(run: &Run, number: i64) -> Result<(), Stop> {
+    let link = run.link.id;
+    let unnamed = run
+        .bridge
+        .store
+        .peek(|tx| Box::pin(items::unnamed(tx, link, LOOKS)))
+        .await?;
+    let mut found = Vec::with_capacity(unnamed.len());
+    for master in unnamed {
+        let event = match run.provider.get(&run.account, &run.place, &master).await {
+            Err(Fault::NotFound) => None,
+            event => event?,
+        };
+        found.push(match event {
+            Some(items) => Change::Whole(items),
+            None => Change::Gone(master),
+        });
+    }
+    if found.is_empty() {
+        return Ok(());
+    }
+    store(run, found, After::Looking, None, number).await
+}
+
 /// What a page ends with.
 enum After {
     Page(Vec<u8>),
     Done(Option<Vec<u8>>),
+    /// It is no page of a listing.
+    Looking,
 }
 
 async fn store(
@@ -118,9 +152,7 @@ async fn store(
             let same: Vec<&str> = same.iter().map(String::as_str).collect();
             items::remove_exactly(tx, link, &gone).await?;
             items::put(tx, link, &out.changed, number).await?;
-            if listing.is_some() {
-                items::seen(tx, link, &same, number).await?;
-            }
+            items::seen(tx, link, &same, number).await?;
             units::mark_theirs(tx, link, &out.marks, now).await?;
             match after {
                 After::Page(page) => links::save_page(tx, link, &page).await,
@@ -130,6 +162,7 @@ async fn store(
                     }
                     links::save_cursor(tx, link, cursor.as_deref()).await
                 }
+                After::Looking => Ok(()),
             }
         })
     })

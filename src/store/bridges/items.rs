@@ -84,22 +84,30 @@ pub async fn of_units(tx: &mut Tx<'_>, link: LinkId, uids: &[&str]) -> Result<Ve
     Ok(found)
 }
 
-/// Stores what a put was answered with, as of no listing.
+/// What was written there and no listing has named yet has this in place of a listing's number.
+const UNNAMED: i64 = -1;
+
+/// Stores what a put was answered with. The next listing has to name it, see [`unnamed`].
 pub async fn replace(tx: &mut Tx<'_>, link: LinkId, uid: &str, items: &[StoredItem]) -> Result<()> {
-    let seen = tx
-        .one(
-            sql!("select listing_no from link where id = $1"),
-            &args![link],
-            super::count,
-        )
-        .await?
-        .unwrap_or(0);
     tx.execute(
         sql!("delete from remote_item where link_id = $1 and uid = $2 and uid <> ''"),
         &args![link, uid],
     )
     .await?;
-    put(tx, link, items, seen).await
+    put(tx, link, items, UNNAMED).await
+}
+
+/// Masters that were written there since the last listing, or are exceptions' masters of what was, and that no listing
+/// has named since: something made and removed between two looks is in neither (RFC 6578 §3.5.2).
+pub async fn unnamed(tx: &mut Tx<'_>, link: LinkId, limit: i64) -> Result<Vec<String>> {
+    let statement = sql!(
+        "select distinct case when series = '' then remote_id else series end as master
+           from remote_item where link_id = $1 and seen < 0 order by master limit $2"
+    );
+    tx.all(statement, &args![link, limit], |row| {
+        Ok(row.text(0)?.to_string())
+    })
+    .await
 }
 
 /// Stores items as a listing numbered `seen` names them.
@@ -155,7 +163,7 @@ pub async fn sweep(tx: &mut Tx<'_>, link: LinkId, listing_no: i64, now: i64) -> 
     let mark = sql!(
         "update unit set dirty = dirty + 1, attempts = 0, retry_at = 0, parked = '', reason = '', received = $3
           where link_id = $1 and uid in
-            (select i.uid from remote_item i where i.link_id = $1 and i.seen < $2 and i.uid <> '')"
+            (select i.uid from remote_item i where i.link_id = $1 and i.seen >= 0 and i.seen < $2 and i.uid <> '')"
     );
     tx.execute(mark, &args![link, listing_no, now]).await?;
     // What a unit has there by its own account, but no listing ever named.
@@ -165,7 +173,7 @@ pub async fn sweep(tx: &mut Tx<'_>, link: LinkId, listing_no: i64, now: i64) -> 
             (select 1 from remote_item i where i.link_id = $1 and i.remote_id = unit.remote_id)"
     );
     tx.execute(lost, &args![link, now]).await?;
-    let gone = sql!("delete from remote_item where link_id = $1 and seen < $2");
+    let gone = sql!("delete from remote_item where link_id = $1 and seen >= 0 and seen < $2");
     tx.execute(gone, &args![link, listing_no]).await
 }
 

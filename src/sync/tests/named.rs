@@ -97,6 +97,28 @@ async fn p06_a_crash_between_pages_loses_and_doubles_nothing() {
 }
 
 #[tokio::test]
+async fn what_is_deleted_there_before_any_listing_named_it_is_deleted_here() {
+    let (bench, link) = Bench::linked(Direction::Both).await;
+    bench.settle(link).await;
+    for name in ["brief", "kept"] {
+        bench.put(&format!("{name}.ics"), &event(name, false)).await;
+    }
+    sync::sync_link(&bench.bridge, link, Cause::Local)
+        .await
+        .unwrap();
+    let there = bench.remote.events("r");
+    let brief = there.iter().find(|(_, text)| uid(text) == "brief").unwrap();
+    bench.remote.vanish("r", brief.0);
+    bench.settle(link).await;
+    assert_eq!(
+        bench.objects().await.into_keys().collect::<Vec<_>>(),
+        ["kept.ics"]
+    );
+    assert_eq!(bench.remote.events("r").len(), 1);
+    bench.sound().await;
+}
+
+#[tokio::test]
 async fn p07_a_forgotten_cursor_lists_everything_and_keeps_the_mapping() {
     let (bench, link) = ten().await;
     let gone = bench.remote.events("r").keys().next().unwrap().clone();

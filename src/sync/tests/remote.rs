@@ -144,6 +144,17 @@ impl Remote {
         self.with(|state| state.remove(cal, id));
     }
 
+    /// Deletes an event that no listing has named yet: none ever will (RFC 6578 §3.5.2).
+    pub fn vanish(&self, cal: &str, id: &str) {
+        self.with(|state| {
+            let cal = state.cals.entry(cal.into()).or_default();
+            for item in cal.of(id) {
+                cal.items.remove(&item.id);
+                cal.log.retain(|(_, named)| *named != item.id);
+            }
+        });
+    }
+
     /// Makes an event there.
     pub fn create(&self, cal: &str, text: &[u8]) -> String {
         self.with(|state| {
