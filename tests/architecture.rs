@@ -64,6 +64,7 @@ const PURE: &[&str] = &[
     "sync::plan",
     "sync::outgoing",
     "sync::texts",
+    "sync::wording",
     "objects::effects",
 ];
 

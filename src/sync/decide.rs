@@ -7,6 +7,7 @@ use super::plan::{Act, Change, Policy, plan};
 use super::run::Run;
 use super::sheet::to_item;
 use super::texts::{asks_conference, hash, title, with_uid};
+use super::wording::frozen;
 use crate::model::bridge::Direction;
 use crate::model::{Result, StoredObject};
 use crate::remote::{Item, Loss, Read, Refusal};
@@ -127,18 +128,23 @@ pub fn read(run: &Run, uid: &str, items: &[Item]) -> Result<Option<Theirs>, Refu
 /// # Errors
 /// When theirs cannot be said in iCalendar.
 pub fn decide(run: &Run, event: Event) -> Result<Decision, Box<(Event, Refusal)>> {
-    let theirs = match read(run, &event.unit.uid, &event.items) {
+    let mut theirs = match read(run, &event.unit.uid, &event.items) {
         Ok(theirs) => theirs,
         Err(refusal) => return Err(Box::new((event, refusal))),
     };
+    let mirror = is_mirror(run, theirs.as_ref());
+    if let Some(theirs) = theirs.as_mut().filter(|_| mirror) {
+        keep_wording(run, &event.unit, theirs);
+    }
     let changes = (ours_change(&event), theirs_change(&event, theirs.as_ref()));
     let told = match &event.ours {
-        Some(ours) if run.pushes() => outgoing(&ours.body, &event.unit.uid, &run.telling()),
+        Some(ours) if run.pushes() => outgoing(&ours.body, &event.unit.uid, &run.telling(), mirror),
         _ => None,
     };
     let policy = policy(run, &event, theirs.as_ref(), told.is_some());
     let mut act = plan(changes.0, changes.1, &policy);
-    let same_there = act == Act::Update && says_the_same(run, &event, changes, told.as_deref());
+    let same_there =
+        act == Act::Update && says_the_same(run, &event, changes, told.as_deref(), mirror);
     if same_there {
         act = Act::Nothing;
     }
@@ -150,6 +156,23 @@ pub fn decide(run: &Run, event: Event) -> Result<Decision, Box<(Event, Refusal)>
         told,
         same_there,
     })
+}
+
+/// Whether what is there began here. Where changes travel one way only, everything that we know there did.
+fn is_mirror(run: &Run, theirs: Option<&Theirs>) -> bool {
+    run.link.direction != Direction::Both || theirs.is_none_or(|theirs| theirs.is_mirror)
+}
+
+/// What the link's templates make there is ours: a change of it is no change of the event.
+fn keep_wording(run: &Run, unit: &Unit, theirs: &mut Theirs) {
+    let made = run.telling().wording.made();
+    let (Some(base), false) = (&unit.base_theirs, made.is_empty()) else {
+        return;
+    };
+    if run.link.direction == Direction::Both {
+        theirs.text = frozen(&theirs.text, base, &made);
+        theirs.hash = hash(&theirs.text);
+    }
 }
 
 fn ours_change(event: &Event) -> Change {
@@ -189,7 +212,13 @@ fn policy(run: &Run, event: &Event, theirs: Option<&Theirs>, tells: bool) -> Pol
 }
 
 /// Whether an edit of ours makes no difference there: bookkeeping, or fields that this link does not tell.
-fn says_the_same(run: &Run, event: &Event, changes: (Change, Change), told: Option<&[u8]>) -> bool {
+fn says_the_same(
+    run: &Run,
+    event: &Event,
+    changes: (Change, Change),
+    told: Option<&[u8]>,
+    mirror: bool,
+) -> bool {
     // An empty tag: the link tells things otherwise since then.
     if changes != (Change::Edited, Change::Same) || event.unit.ours_etag.is_empty() {
         return false;
@@ -198,7 +227,7 @@ fn says_the_same(run: &Run, event: &Event, changes: (Change, Change), told: Opti
         .unit
         .base_ours
         .as_deref()
-        .and_then(|base| outgoing(base, &event.unit.uid, &run.telling()));
+        .and_then(|base| outgoing(base, &event.unit.uid, &run.telling(), mirror));
     match (before, told) {
         (Some(before), Some(now)) => hash(&before) == hash(now) && !asks_conference(now),
         _ => false,

@@ -31,6 +31,7 @@ mod theirs;
 mod there;
 mod undo;
 pub mod watch;
+pub mod wording;
 mod work;
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ use jiff::civil::Date;
 use sha2::{Digest, Sha256};
 
 use super::texts::{events, hex, with_uid};
+use super::wording::{Reach, Wording};
 use crate::ical::privacy::{Reduction, is_private, reduce};
 use crate::ical::tree::{Component, Limits, Tree};
 use crate::ical::value::When;
@@ -26,6 +27,7 @@ pub struct Telling {
     pub guests: GuestPolicy,
     /// Makes UIDs that say nothing: the same for the same link and UID.
     pub salt: String,
+    pub wording: Wording,
 }
 
 impl Telling {
@@ -60,8 +62,9 @@ impl Telling {
     }
 }
 
-/// What is told of an event; none: nothing. A text that cannot be read is not told.
-pub fn outgoing(text: &[u8], uid: &str, telling: &Telling) -> Option<Vec<u8>> {
+/// What is told of an event; none: nothing. A text that cannot be read is not told. `mirror`: it began here, so that
+/// the templates make its words there.
+pub fn outgoing(text: &[u8], uid: &str, telling: &Telling, mirror: bool) -> Option<Vec<u8>> {
     let tree = Tree::parse(text, &Limits::default()).ok()?;
     if events(&tree).any(|event| event.property(MIRROR).is_some()) {
         return None;
@@ -69,11 +72,18 @@ pub fn outgoing(text: &[u8], uid: &str, telling: &Telling) -> Option<Vec<u8>> {
     let private = events(&tree).any(is_private);
     let full = telling.privacy == Privacy::Full && telling.direction != Direction::Busy;
     // Its owner's own account may hold what is private; what only mirrors may be read by others.
-    let told = if full && !(private && telling.direction == Direction::Push) {
-        without_guests(&tree, telling.guests)
+    let (mut told, reach) = if full && !(private && telling.direction == Direction::Push) {
+        (without_guests(&tree, telling.guests), Reach::Full)
     } else {
-        reduced(&tree, telling.busy_only())?
+        let reach = match telling.busy_only() || private {
+            true => Reach::Busy,
+            false => Reach::Titles,
+        };
+        (reduced(&tree, telling.busy_only())?, reach)
     };
+    if mirror {
+        told = telling.wording.apply(told, &tree, reach);
+    }
     Some(with_uid(&told, &telling.uid(uid)))
 }
 
@@ -176,11 +186,12 @@ mod tests {
             privacy,
             guests: GuestPolicy::Never,
             salt: "instance 1".into(),
+            wording: Wording::default(),
         }
     }
 
     fn told(text: &str, how: &Telling) -> Option<String> {
-        let told = outgoing(text.as_bytes(), "secret@example.org", how)?;
+        let told = outgoing(text.as_bytes(), "secret@example.org", how, true)?;
         Some(String::from_utf8(told).unwrap())
     }
 

@@ -7,6 +7,7 @@ use futures_util::future::BoxFuture;
 use serde::Serialize;
 
 use super::outgoing::Telling;
+use super::wording::Wording;
 use super::{Bridge, Cause};
 use crate::model::access::{Scopes, writable};
 use crate::model::bridge::{Connection, Direction, Link, RemoteCalendar};
@@ -178,6 +179,11 @@ impl Run {
             privacy: self.link.privacy,
             guests: self.link.guests,
             salt: format!("{} {}", self.bridge.instance, self.link.id),
+            wording: Wording::of(
+                &self.link.title_template,
+                &self.link.description_template,
+                &self.calendar.slug,
+            ),
         }
     }
 

@@ -262,7 +262,8 @@ async fn put_back(
     let mut telling = run.telling();
     telling.privacy = crate::model::bridge::Privacy::Full;
     telling.direction = crate::model::bridge::Direction::Both;
-    let told = super::outgoing::outgoing(text, uid, &telling).unwrap_or_else(|| text.to_vec());
+    let told =
+        super::outgoing::outgoing(text, uid, &telling, false).unwrap_or_else(|| text.to_vec());
     let told = super::texts::with_uid(&told, &run.telling().uid(uid));
     let key = key(run, uid, generation);
     let marker = Marker {

@@ -3,5 +3,6 @@
 mod bench;
 mod model;
 mod named;
+mod pairs;
 mod random;
 mod remote;
