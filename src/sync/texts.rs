@@ -3,7 +3,7 @@
 use crate::ical::canonical;
 use crate::ical::tree::{Component, Limits, Property, Tree};
 use crate::ical::write::{Patch, line_of, text_line};
-use crate::remote::ASKS_CONFERENCE;
+use crate::remote::{ASKS_CONFERENCE, MIRROR};
 
 /// What the text means, as a digest in hexadecimal; of one that cannot be read, of its bytes.
 pub fn hash(text: &[u8]) -> String {
@@ -21,7 +21,8 @@ pub fn events<'t>(tree: &'t Tree<'t>) -> impl Iterator<Item = Component<'t>> {
     tree.roots().flat_map(|root| root.children_named("VEVENT"))
 }
 
-/// The same event under another UID. A text that cannot be read, or has the UID already, stays as it is.
+/// The same event under another UID, and without the mark of a mirror: which one it is, we know by then. A text that
+/// cannot be read, or is so already, stays as it is.
 pub fn with_uid(text: &[u8], uid: &str) -> Vec<u8> {
     let Ok(tree) = Tree::parse(text, &Limits::default()) else {
         return text.to_vec();
@@ -31,6 +32,7 @@ pub fn with_uid(text: &[u8], uid: &str) -> Vec<u8> {
         if event.property("UID").is_none_or(|p| p.text() != uid) {
             patch.set(event, "UID", text_line("UID", &[], uid));
         }
+        patch.remove_all(event, MIRROR);
     }
     if patch.is_empty() {
         return text.to_vec();
@@ -136,6 +138,8 @@ mod tests {
         assert!(text.contains("UID:b\\,c\r\n") && !text.contains("UID:a"));
         assert_eq!(with_uid(&other, "a"), TEXT.as_bytes());
         assert_eq!(with_uid(b"nonsense", "a"), b"nonsense");
+        let marked = TEXT.replace("SUMMARY", "X-KALENDS-MIRROR:1 i l u\r\nSUMMARY");
+        assert_eq!(with_uid(marked.as_bytes(), "a"), TEXT.as_bytes());
     }
 
     #[test]

@@ -105,7 +105,20 @@ async fn put(run: &Run, decision: &Decision) -> Result<Record, Stop> {
         respond: respond.as_deref(),
     };
     let placed = run.provider.put(&run.account, &run.place, put).await?;
+    if says_nothing(run, &unit.uid, &placed.items) {
+        // The id belongs to one that was deleted: another one is needed.
+        return Err(match known.is_empty() {
+            true => Fault::Duplicate(None),
+            false => Fault::NotFound,
+        }
+        .into());
+    }
     Ok(placed_record(run, decision, ours, told, placed, generation))
+}
+
+/// Resources of an event that is not there (any more): cancelled ones.
+fn says_nothing(run: &Run, uid: &str, items: &[Item]) -> bool {
+    matches!(read(run, uid, items), Ok(None))
 }
 
 fn placed_record(
@@ -255,10 +268,11 @@ async fn duplicate(run: &Run, decision: &Decision, id: Option<String>) -> Result
         None => None,
     };
     let (link, uid) = (run.link.id, decision.event.unit.uid.clone());
+    let found = found.filter(|items| !says_nothing(run, &uid, items));
     run.write(move |tx| {
         Box::pin(async move {
             match (found, id) {
-                (Some(now_there), Some(id)) if !now_there.is_empty() => {
+                (Some(now_there), Some(id)) => {
                     items::replace(tx, link, &uid, &to_rows(&now_there, &uid)).await?;
                     units::map(tx, link, &uid, &id).await
                 }
